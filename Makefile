@@ -1,0 +1,35 @@
+# Two commands for everybody: `make demo` and `make test`. The others serve maintainers.
+#
+# `scripts/setup.sh` makes sure that the HDF5 C library is there and writes how to build into
+# .deps/build.env: either against the system's library, or with the `static-io` feature.
+
+BUILD = . .deps/build.env && cargo
+LANGEVIN = target/release/langevin
+
+.PHONY: demo test setup build check results bench clean-demo
+
+demo: build
+	@scripts/demo.sh $(LANGEVIN) out/demo
+
+test: setup
+	$(BUILD) test --release --workspace $$LANGEVIN_FEATURES
+
+build: setup
+	$(BUILD) build --release $$LANGEVIN_FEATURES
+
+setup: .deps/build.env
+
+.deps/build.env: scripts/setup.sh
+	@scripts/setup.sh
+
+check: setup
+	cargo fmt --all --check
+	$(BUILD) clippy --release --workspace --all-targets $$LANGEVIN_FEATURES -- -D warnings
+
+# The README's tables, from the files in docs/results.
+results: build
+	$(LANGEVIN) results README.md
+
+# Side by side with the peers; needs Python with the packages named in benches/peers/README.md.
+bench: build
+	benches/peers/all.sh

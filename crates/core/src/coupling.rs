@@ -1,0 +1,42 @@
+//! Which reference sample is paired with which datum.
+
+use crate::{Condition, Result, Rng, State};
+
+/// Pairs `(i, j)`: row `i` of the data goes with row `j` of the reference.
+///
+/// Indices, not points: conditions and labels stay attached to their data, and any coupling whose
+/// rows and columns appear equally often leaves both marginals as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairing(pub Vec<(usize, usize)>);
+
+impl Pairing {
+    /// Row `i` with row `i`.
+    pub fn identity(n: usize) -> Self {
+        Self((0..n).map(|i| (i, i)).collect())
+    }
+
+    /// Rows of the data.
+    pub fn data_rows(&self) -> Vec<usize> {
+        self.0.iter().map(|pair| pair.0).collect()
+    }
+
+    /// Rows of the reference.
+    pub fn reference_rows(&self) -> Vec<usize> {
+        self.0.iter().map(|pair| pair.1).collect()
+    }
+}
+
+/// A rule that pairs the two ends of a batch.
+pub trait Coupling: std::fmt::Debug + Send + Sync {
+    /// As many pairs as the batch has data.
+    ///
+    /// # Errors
+    /// [`crate::Error::Coupling`] if the rule's solver fails.
+    fn couple(
+        &self,
+        x_0: &State,
+        x_1: &State,
+        condition: &Condition,
+        rng: &mut Rng,
+    ) -> Result<Pairing>;
+}

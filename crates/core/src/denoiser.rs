@@ -1,0 +1,116 @@
+//! What is known about the clean end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::{Tensor, Var};
+
+use crate::{Estimate, Result, State, Times};
+
+/// What is known about the clean state `x_0` when shown `x_t`; the condition is already bound.
+///
+/// Implementations are pure and treat the samples of a batch independently. Both are checked by
+/// `testing::contract::denoiser`, which every implementation runs in its own tests. They are made of
+/// differentiable tensor operations, so that guidance and likelihood can ask for [`vjp`].
+pub trait Denoiser: Send + Sync {
+    /// `E[x_0 | x_t]` on flat factors, the mean displacement on curved ones, log-probabilities on
+    /// categories; one `t` per sample.
+    ///
+    /// # Errors
+    /// [`crate::Error::NonFinite`] with the sample's index if the network returns NaN or ±∞.
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate>;
+}
+
+impl<D: Denoiser + ?Sized> Denoiser for &D {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        (**self).denoise(x_t, t)
+    }
+}
+
+impl<D: Denoiser + ?Sized> Denoiser for std::sync::Arc<D> {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        (**self).denoise(x_t, t)
+    }
+}
+
+/// A denoiser that counts how many samples it was asked about.
+pub struct Counted<D> {
+    inner: D,
+    evaluations: AtomicU64,
+}
+
+impl<D: Denoiser> Counted<D> {
+    /// `inner`, counted from 0.
+    pub fn new(inner: D) -> Self {
+        Self { inner, evaluations: AtomicU64::new(0) }
+    }
+
+    /// Samples denoised so far.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations.load(Ordering::Relaxed)
+    }
+}
+
+impl<D: Denoiser> Denoiser for Counted<D> {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        self.evaluations.fetch_add(t.len() as u64, Ordering::Relaxed);
+        self.inner.denoise(x_t, t)
+    }
+}
+
+/// `f(x)` and the product of each cotangent with its Jacobian, `c ↦ cᵀ ∂f/∂x`.
+///
+/// Parts that are not floating (classes) have no cotangent and give zeros.
+///
+/// # Errors
+/// Those of `f`.
+pub fn vjp(
+    x: &State,
+    cotangents: &[State],
+    f: impl Fn(&State) -> Result<State>,
+) -> Result<(State, Vec<State>)> {
+    let vars: Vec<Option<Var>> = x
+        .parts()
+        .iter()
+        .map(|part| part.dtype().is_float().then(|| Var::from_tensor(&part.detach())).transpose())
+        .collect::<candle_core::Result<_>>()?;
+    let pick = |(part, var): (&Tensor, &Option<Var>)| {
+        var.as_ref().map_or_else(|| part.clone(), |var| var.as_tensor().clone())
+    };
+    let value = f(&State::new(x.parts().iter().zip(&vars).map(pick).collect()))?;
+    let mut pullbacks = Vec::with_capacity(cotangents.len());
+    for cotangent in cotangents {
+        let mut total: Option<Tensor> = None;
+        for (part, c) in value.parts().iter().zip(cotangent.parts()) {
+            if part.dtype().is_float() {
+                let inner = (part * c)?.sum_all()?;
+                total = Some(total.map_or(Ok(inner.clone()), |sum| sum + &inner)?);
+            }
+        }
+        let gradients = total.map(|total| total.backward()).transpose()?;
+        let pullback = |(part, var): (&Tensor, &Option<Var>)| -> Result<Tensor> {
+            let gradient = var.as_ref().and_then(|var| gradients.as_ref()?.get(var.as_tensor()));
+            Ok(gradient.map_or_else(|| part.zeros_like(), |g| Ok(g.clone()))?)
+        };
+        pullbacks.push(State::new(
+            x.parts().iter().zip(&vars).map(pullback).collect::<Result<Vec<_>>>()?,
+        ));
+    }
+    Ok((value.detach(), pullbacks))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn vjp_of_a_square_is_twice_the_cotangent_times_x() {
+        let x = State::single(Tensor::new(&[[1.0, -2.0]], &Device::Cpu).unwrap());
+        let c = State::single(Tensor::new(&[[3.0, 0.5]], &Device::Cpu).unwrap());
+        let square = |x: &State| x.map(|part| Ok(part.sqr()?));
+        let (value, pullbacks) = vjp(&x, &[c], square).unwrap();
+        assert_eq!(value.part(0).to_vec2::<f64>().unwrap(), [[1.0, 4.0]]);
+        assert_eq!(pullbacks[0].part(0).to_vec2::<f64>().unwrap(), [[6.0, -2.0]]);
+    }
+}

@@ -1,0 +1,216 @@
+//! Flat factors: Euclidean, centred, and fields on a grid.
+
+use std::f64::consts::TAU;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{Factor, NoiseLaw, PathPoint, RandomField, White, ZeroMean};
+use crate::tensor::{combine, mean_per_sample, sum_per_sample};
+use crate::{Error, Head, Path, Result, Rng, Times, Transition};
+
+/// `R^shape` with Gaussian noise of law `L`: `x_t = α x_0 + β x_1 + γ ε`.
+///
+/// Where γ is constant and α + β = 1, the path joins two ends that carry the same blur,
+/// `x_0 + γ ε` and `x_1 + γ ε`; the velocity is then `(x_t − x̂_0)/t` with `x̂_0` the mean of the blurred
+/// end, and the same code serves both cases.
+#[derive(Debug, Clone)]
+pub struct Flat<L> {
+    shape: Vec<usize>,
+    law: L,
+}
+
+/// `R^d`, reference N(0, I).
+pub type Euclidean = Flat<White>;
+/// `n` points in `R^d` with zero centre of mass, `d (n − 1)` degrees of freedom.
+pub type Centred = Flat<ZeroMean>;
+/// Values on a grid, reference a Gaussian random field.
+pub type GridField = Flat<RandomField>;
+
+impl Euclidean {
+    /// Vectors of `shape`.
+    pub fn new(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), law: White }
+    }
+}
+
+impl Centred {
+    /// `points` points in `dimension` dimensions.
+    pub fn new(points: usize, dimension: usize) -> Self {
+        Self { shape: vec![points, dimension], law: ZeroMean }
+    }
+}
+
+impl GridField {
+    /// `channels` fields on a grid of `height` by `width` cells.
+    pub fn new(channels: usize, height: usize, width: usize, law: RandomField) -> Self {
+        Self { shape: vec![channels, height, width], law }
+    }
+}
+
+impl<L: NoiseLaw> Flat<L> {
+    fn noise(&self, like: &Tensor, rng: &mut Rng) -> Result<Tensor> {
+        self.law.draw(&self.shape, like.dtype(), like.device(), rng)
+    }
+}
+
+impl<L: NoiseLaw> Factor for Flat<L> {
+    fn kind(&self) -> &'static str {
+        L::KIND
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn degrees_of_freedom(&self) -> usize {
+        self.law.degrees_of_freedom(&self.shape)
+    }
+
+    fn reference(&self, dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor> {
+        self.law.draw(&self.shape, dtype, device, rng)
+    }
+
+    fn path_point(
+        &self,
+        path: &dyn Path,
+        x_0: &Tensor,
+        x_1: &Tensor,
+        t: &Times,
+        rng: &mut Rng,
+    ) -> Result<PathPoint> {
+        let alpha = t.column(x_0, |t| path.coefficients(t).alpha)?;
+        let beta = t.column(x_0, |t| path.coefficients(t).beta)?;
+        let alpha_rate = t.column(x_0, |t| path.rates(t).alpha)?;
+        let beta_rate = t.column(x_0, |t| path.rates(t).beta)?;
+        let mut x_t = combine(&[(&alpha, x_0), (&beta, x_1)])?;
+        let mut velocity = combine(&[(&alpha_rate, x_0), (&beta_rate, x_1)])?;
+        if t.values().iter().any(|&t| path.coefficients(t).gamma > 0.0) {
+            let eps = self.noise(x_0, rng)?;
+            x_t = (x_t + eps.broadcast_mul(&t.column(x_0, |t| path.coefficients(t).gamma)?)?)?;
+            if t.values().iter().any(|&t| path.rates(t).gamma != 0.0) {
+                let gamma_rate = t.column(x_0, |t| path.rates(t).gamma)?;
+                velocity = (velocity + eps.broadcast_mul(&gamma_rate)?)?;
+            }
+        }
+        Ok(PathPoint { x_t, clean: x_0.clone(), velocity })
+    }
+
+    fn estimate(
+        &self,
+        path: &dyn Path,
+        head: &Head,
+        x_t: &Tensor,
+        raw: &Tensor,
+        t: &Times,
+    ) -> Result<Tensor> {
+        if matches!(head, Head::Clean) {
+            return self.law.project(raw);
+        }
+        let skip = t.column(x_t, |t| head.coefficients(path, t).skip)?;
+        let out = t.column(x_t, |t| head.coefficients(path, t).out)?;
+        self.law.project(&combine(&[(&skip, x_t), (&out, raw)])?)
+    }
+
+    fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        mean_per_sample(&(estimate - &point.clean)?.sqr()?)
+    }
+
+    fn velocity_loss(&self, velocity: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        mean_per_sample(&(velocity - &point.velocity)?.sqr()?)
+    }
+
+    fn velocity(
+        &self,
+        path: &dyn Path,
+        x_t: &Tensor,
+        estimate: &Tensor,
+        t: &Times,
+    ) -> Result<Tensor> {
+        // u = α' x̂_0 + β' (x_t − α x̂_0)/β
+        let of_state = t.column(x_t, |t| path.rates(t).beta / path.coefficients(t).beta)?;
+        let of_estimate = t.column(x_t, |t| {
+            let (c, r) = (path.coefficients(t), path.rates(t));
+            r.alpha - c.alpha * r.beta / c.beta
+        })?;
+        combine(&[(&of_state, x_t), (&of_estimate, estimate)])
+    }
+
+    fn score(&self, path: &dyn Path, x_t: &Tensor, estimate: &Tensor, t: &Times) -> Result<Tensor> {
+        if !self.law.is_standard() {
+            return Err(Error::Undefined { factor: L::KIND, what: "score in white coordinates" });
+        }
+        // ∇ ln p_t = (α x̂_0 − x_t)/σ², with the path's own noise beside the reference's.
+        let variance = |t: f64| {
+            let c = path.coefficients(t);
+            c.beta.powi(2) + c.gamma.powi(2)
+        };
+        let of_state = t.column(x_t, |t| -1.0 / variance(t))?;
+        let of_estimate = t.column(x_t, |t| path.coefficients(t).alpha / variance(t))?;
+        combine(&[(&of_state, x_t), (&of_estimate, estimate)])
+    }
+
+    fn follow(&self, x: &Tensor, tangent: &Tensor, dt: &Times, _: &mut Rng) -> Result<Tensor> {
+        Ok((x + tangent.broadcast_mul(&dt.column(x, |dt| dt)?)?)?)
+    }
+
+    fn transport(&self, _: &Tensor, _: &Tensor, tangent: &Tensor) -> Result<Tensor> {
+        self.law.project(tangent)
+    }
+
+    fn blend(&self, _: &Tensor, terms: &[(f64, &Tensor, &Tensor)]) -> Result<Tensor> {
+        let mut sum = (terms[0].2 * terms[0].0)?;
+        for (weight, _, estimate) in &terms[1..] {
+            sum = (sum + (*estimate * *weight)?)?;
+        }
+        Ok(sum)
+    }
+
+    fn jump(
+        &self,
+        x_t: &Tensor,
+        estimate: &Tensor,
+        transition: &Transition,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
+        let x_s = ((x_t * transition.keep)? + (estimate * transition.pull)?)?;
+        if transition.noise == 0.0 {
+            return Ok(x_s);
+        }
+        Ok((x_s + (self.noise(x_t, rng)? * transition.noise)?)?)
+    }
+
+    fn langevin(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        estimate: &Tensor,
+        t: &Times,
+        amount: f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
+        let drift = (self.score(path, x, estimate, t)? * amount)?;
+        Ok(((x + drift)? + (self.noise(x, rng)? * (2.0 * amount).sqrt())?)?)
+    }
+
+    fn project(&self, x: &Tensor) -> Result<Tensor> {
+        self.law.project(x)
+    }
+
+    fn frame(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        let mut shape = vec![1];
+        shape.extend(&self.shape);
+        let tensor = |direction: Vec<f64>| {
+            let one = Tensor::from_vec(direction, shape.clone(), x.device())?.to_dtype(x.dtype())?;
+            Ok(one.broadcast_as(x.shape())?.contiguous()?)
+        };
+        self.law.frame(&self.shape).into_iter().map(tensor).collect()
+    }
+
+    fn reference_log_density(&self, x: &Tensor) -> Result<Tensor> {
+        if !self.law.is_standard() {
+            return Err(Error::Undefined { factor: L::KIND, what: "density of the reference" });
+        }
+        let constant = 0.5 * self.degrees_of_freedom() as f64 * TAU.ln();
+        Ok(((sum_per_sample(&x.sqr()?)? * -0.5)? - constant)?)
+    }
+}

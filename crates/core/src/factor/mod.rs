@@ -1,0 +1,164 @@
+//! Where a part of a state lives, and what every method may ask of it.
+
+mod categorical;
+mod flat;
+mod noise;
+mod sphere;
+mod torus;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+
+pub use categorical::{Base, Categorical};
+pub use flat::{Centred, Euclidean, Flat, GridField};
+pub use noise::{NoiseLaw, RandomField, White, ZeroMean};
+pub use sphere::Sphere;
+pub use torus::{Torus, TorusLaw};
+
+use crate::{Head, Path, Result, Rng, Times, Transition};
+
+/// `x_t` of one factor between two ends, and what a network learns from it.
+#[derive(Debug, Clone)]
+pub struct PathPoint {
+    /// The state shown to the network.
+    pub x_t: Tensor,
+    /// The clean end as an estimate would state it: `x_0`, `log_{x_t} x_0`, or the class.
+    pub clean: Tensor,
+    /// The velocity of this pair at `t`; on categories the class again.
+    pub velocity: Tensor,
+}
+
+/// One factor of a space: its reference, its geometry, its losses and its steps.
+///
+/// A method asks these questions and never which factor answers. All tensors have samples first and
+/// are treated independently; `testing::contract::factor` checks every implementation.
+pub trait Factor: Debug + Send + Sync {
+    /// What this is, for messages.
+    fn kind(&self) -> &'static str;
+
+    /// Shape of one sample's part of the state.
+    fn shape(&self) -> &[usize];
+
+    /// Shape of one sample's part of a network's output and of an estimate.
+    fn estimate_shape(&self) -> Vec<usize> {
+        self.shape().to_vec()
+    }
+
+    /// Degrees of freedom of one sample.
+    fn degrees_of_freedom(&self) -> usize;
+
+    /// A reference sample `x_1` for each id of `rng`.
+    fn reference(&self, dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor>;
+
+    /// `x_t` between `x_0` and `x_1`, with the targets of training.
+    fn path_point(
+        &self,
+        path: &dyn Path,
+        x_0: &Tensor,
+        x_1: &Tensor,
+        t: &Times,
+        rng: &mut Rng,
+    ) -> Result<PathPoint>;
+
+    /// What `raw` network output says about the clean end, under `head`.
+    fn estimate(
+        &self,
+        path: &dyn Path,
+        head: &Head,
+        x_t: &Tensor,
+        raw: &Tensor,
+        t: &Times,
+    ) -> Result<Tensor>;
+
+    /// Squared error (or cross-entropy) of an estimate, mean over the axes of a sample: `[B]`.
+    fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor>;
+
+    /// The same of a velocity. On categories: the cross-entropy of an estimate.
+    fn velocity_loss(&self, velocity: &Tensor, point: &PathPoint) -> Result<Tensor>;
+
+    /// dx/dt of the probability flow through `x_t`; jump rates on categories.
+    fn velocity(
+        &self,
+        path: &dyn Path,
+        x_t: &Tensor,
+        estimate: &Tensor,
+        t: &Times,
+    ) -> Result<Tensor>;
+
+    /// ∇ ln p_t, where the reference is Gaussian noise.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] for factors without one.
+    fn score(&self, path: &dyn Path, x_t: &Tensor, estimate: &Tensor, t: &Times) -> Result<Tensor>;
+
+    /// The point reached from `x` along `tangent` in time `dt` (one per sample, usually negative).
+    ///
+    /// Jumps are drawn from `rng` on categories; other factors leave it alone.
+    fn follow(&self, x: &Tensor, tangent: &Tensor, dt: &Times, rng: &mut Rng) -> Result<Tensor>;
+
+    /// A tangent at `from` as one at `to`.
+    fn transport(&self, from: &Tensor, to: &Tensor, tangent: &Tensor) -> Result<Tensor>;
+
+    /// `Σ w_k estimate_k`, each made at its own point `x_k`, as an estimate at `at`. Weights add to 1.
+    fn blend(&self, at: &Tensor, terms: &[(f64, &Tensor, &Tensor)]) -> Result<Tensor>;
+
+    /// The jump of [`Path::transition`].
+    fn jump(
+        &self,
+        x_t: &Tensor,
+        estimate: &Tensor,
+        transition: &Transition,
+        rng: &mut Rng,
+    ) -> Result<Tensor>;
+
+    /// A step of `amount` that leaves the law at `t` unchanged: `x + a ∇ln p + √(2a) z`.
+    fn langevin(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        estimate: &Tensor,
+        t: &Times,
+        amount: f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor>;
+
+    /// `x` put back on the factor after rounding or an outside change: wrapped, centred, normalised.
+    fn project(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// Tangent directions for an exact divergence at `x`, an orthonormal frame: one tensor each.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] for factors without a likelihood flow.
+    fn frame(&self, x: &Tensor) -> Result<Vec<Tensor>>;
+
+    /// ln density of the reference at `x`, in nats: `[B]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] for factors without one.
+    fn reference_log_density(&self, x: &Tensor) -> Result<Tensor>;
+}
+
+/// Named factors in order.
+#[derive(Debug, Clone)]
+pub struct Space(Vec<(String, Arc<dyn Factor>)>);
+
+impl Space {
+    /// A space of one factor.
+    pub fn of(name: &str, factor: impl Factor + 'static) -> Self {
+        Self(vec![(name.into(), Arc::new(factor))])
+    }
+
+    /// The same space with one more factor.
+    #[must_use]
+    pub fn and(mut self, name: &str, factor: impl Factor + 'static) -> Self {
+        self.0.push((name.into(), Arc::new(factor)));
+        self
+    }
+
+    /// Names and factors.
+    pub fn factors(&self) -> impl Iterator<Item = (&str, &Arc<dyn Factor>)> {
+        self.0.iter().map(|(name, factor)| (name.as_str(), factor))
+    }
+}

@@ -1,0 +1,95 @@
+//! What a network is to the rest: tensors in, tensors out.
+
+use candle_core::{DType, Tensor};
+
+use crate::{Result, Rng, State, Times};
+
+/// A backbone with its weights. It knows no schedule and no loss.
+///
+/// It is a map of two times: a diffusion or flow model is asked on the diagonal, `s = t`; a flow map
+/// with `s < t`. A network that is trained on the diagonal alone may ignore `s`.
+pub trait Network: Send + Sync {
+    /// Raw outputs, one per factor, in [`Network::dtype`]; each has the factor's estimate shape.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] if the state does not fit.
+    fn forward(&self, x: &State, t: &Times, s: &Times, condition: &Condition) -> Result<State>;
+
+    /// Precision of inputs, weights and outputs.
+    fn dtype(&self) -> DType;
+}
+
+/// What is asked of the samples: features per sample, each of which may be hidden.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
+    /// `[B, c]`, or nothing if the domain has no conditions.
+    features: Option<Tensor>,
+    /// `[B, 1]`: 1 where the features are shown to the network, 0 where they are hidden.
+    shown: Option<Tensor>,
+}
+
+impl Condition {
+    /// No condition.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// `features` `[B, c]`, all shown.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] unless the tensor has two axes.
+    pub fn new(features: Tensor) -> Result<Self> {
+        let (batch, _) = features.dims2()?;
+        let shown = Tensor::ones((batch, 1), features.dtype(), features.device())?;
+        Ok(Self { features: Some(features), shown: Some(shown) })
+    }
+
+    /// The features, if any.
+    pub fn features(&self) -> Option<&Tensor> {
+        self.features.as_ref()
+    }
+
+    /// The same with everything hidden: the unconditional question.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn hidden(&self) -> Result<Self> {
+        let shown = self.shown.as_ref().map(Tensor::zeros_like).transpose()?;
+        Ok(Self { features: self.features.clone(), shown })
+    }
+
+    /// Each sample's features hidden with probability `chance`, as classifier-free guidance trains.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn dropped(&self, chance: f64, rng: &mut Rng) -> Result<Self> {
+        let Some(shown) = &self.shown else { return Ok(self.clone()) };
+        let keep: Vec<f64> = rng.uniforms().iter().map(|&u| f64::from(u8::from(u >= chance))).collect();
+        Ok(Self {
+            features: self.features.clone(),
+            shown: Some((shown * crate::time::column(&keep, shown)?)?),
+        })
+    }
+
+    /// Samples `rows`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] if a row does not exist.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let pick = |x: &Option<Tensor>| -> Result<Option<Tensor>> {
+            let Some(x) = x else { return Ok(None) };
+            Ok(Some(State::single(x.clone()).select(rows)?.part(0).clone()))
+        };
+        Ok(Self { features: pick(&self.features)?, shown: pick(&self.shown)? })
+    }
+
+    /// What a network sees: features (0 where hidden) and the flag that says which, `[B, c + 1]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn input(&self, dtype: DType) -> Result<Option<Tensor>> {
+        let (Some(features), Some(shown)) = (&self.features, &self.shown) else { return Ok(None) };
+        let visible = features.broadcast_mul(shown)?;
+        Ok(Some(Tensor::cat(&[&visible, shown], 1)?.to_dtype(dtype)?))
+    }
+}

@@ -1,0 +1,98 @@
+//! A space in which each factor follows its path.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+
+use crate::{Factor, Path, PathPoint, Result, Rng, Space, State, Times};
+
+/// A factor and the path that its points follow.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// Name of the factor, as in the space.
+    pub name: String,
+    /// Where the part lives.
+    pub factor: Arc<dyn Factor>,
+    /// How it goes from data to reference.
+    pub path: Arc<dyn Path>,
+}
+
+/// The law of `x_t`: what training and sampling have in common.
+#[derive(Debug, Clone)]
+pub struct Process(Vec<Component>);
+
+impl Process {
+    /// Every factor of `space` follows `path`.
+    pub fn new(space: &Space, path: Arc<dyn Path>) -> Self {
+        Self::with_paths(space, |_| path.clone())
+    }
+
+    /// Each factor follows the path that `path_of` gives for its name.
+    pub fn with_paths(space: &Space, path_of: impl Fn(&str) -> Arc<dyn Path>) -> Self {
+        let component = |(name, factor): (&str, &Arc<dyn Factor>)| Component {
+            name: name.into(),
+            factor: factor.clone(),
+            path: path_of(name),
+        };
+        Self(space.factors().map(component).collect())
+    }
+
+    /// Factors with their paths.
+    pub fn components(&self) -> &[Component] {
+        &self.0
+    }
+
+    /// The path of the first factor: the one by which grids and noise levels are named.
+    pub fn path(&self) -> &dyn Path {
+        self.0[0].path.as_ref()
+    }
+
+    /// First time of a sampler: the earliest of the factors.
+    pub fn start(&self) -> f64 {
+        self.0.iter().map(|c| c.path.start()).fold(1.0, f64::min)
+    }
+
+    /// Last time at which velocities exist: the latest of the factors.
+    pub fn floor(&self) -> f64 {
+        self.0.iter().map(|c| c.path.floor()).fold(0.0, f64::max)
+    }
+
+    /// A reference sample for each id of `rng`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn reference(&self, dtype: DType, device: &Device, rng: &mut Rng) -> Result<State> {
+        let draw = |c: &Component| c.factor.reference(dtype, device, rng);
+        self.0.iter().map(draw).collect::<Result<Vec<_>>>().map(State::new)
+    }
+
+    /// `x_t` between the ends, with what a network is to learn from it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] if the ends do not have the shape of the space.
+    pub fn path_points(
+        &self,
+        x_0: &State,
+        x_1: &State,
+        t: &Times,
+        rng: &mut Rng,
+    ) -> Result<Vec<PathPoint>> {
+        let point = |(i, c): (usize, &Component)| {
+            c.factor.path_point(c.path.as_ref(), x_0.part(i), x_1.part(i), t, rng)
+        };
+        self.0.iter().enumerate().map(point).collect()
+    }
+
+    /// `f(component, part of each state)` for every factor.
+    ///
+    /// # Errors
+    /// The first error of `f`.
+    pub fn map<const N: usize>(
+        &self,
+        states: [&State; N],
+        mut f: impl FnMut(&Component, [&candle_core::Tensor; N]) -> Result<candle_core::Tensor>,
+    ) -> Result<State> {
+        let part = |(i, c): (usize, &Component)| f(c, states.map(|state| state.part(i)));
+        self.0.iter().enumerate().map(part).collect::<Result<Vec<_>>>().map(State::new)
+    }
+}

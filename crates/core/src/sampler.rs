@@ -1,0 +1,98 @@
+//! The one sampling loop, and what a method adds to it.
+
+use crate::{Denoiser, Estimate, Observer, Process, Result, Rng, State, TimeGrid};
+
+/// A state that a sampler passed, with the estimate made there.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// Its time.
+    pub t: f64,
+    /// The state.
+    pub x: State,
+    /// The estimate of the clean end at it.
+    pub estimate: Estimate,
+}
+
+/// What a multistep sampler remembers, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct History(Vec<Past>);
+
+impl History {
+    /// The states passed, newest first.
+    pub fn past(&self) -> &[Past] {
+        &self.0
+    }
+
+    /// `past` in front, and only the newest `keep` kept.
+    fn push(&mut self, past: Past, keep: usize) {
+        self.0.insert(0, past);
+        self.0.truncate(keep);
+    }
+}
+
+/// Where a step arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The state at `s`.
+    pub x: State,
+    /// The state at `t` as later steps should remember it.
+    pub past: Option<Past>,
+}
+
+/// A rule for one step from `t` to `s < t`.
+///
+/// Samplers are stateless; a multistep sampler's memory is passed in and what it wants remembered is
+/// returned. They never ask which factor they move. Checked by `testing::contract::sampler`.
+pub trait Sampler: std::fmt::Debug + Send + Sync {
+    /// The state at `s`. `rng` is keyed by sample and step.
+    ///
+    /// # Errors
+    /// Those of the denoiser, and [`crate::Error::Undefined`] if a factor lacks what the rule needs.
+    #[allow(clippy::too_many_arguments, reason = "the seven symbols of a step")]
+    fn step(
+        &self,
+        process: &Process,
+        denoiser: &dyn Denoiser,
+        x: State,
+        t: f64,
+        s: f64,
+        history: &History,
+        rng: &mut Rng,
+    ) -> Result<Arrival>;
+
+    /// Number of past states that a step looks at.
+    fn memory(&self) -> usize {
+        0
+    }
+}
+
+/// Carries reference samples `x_1` along `grid` to the data: the loop of every sampler.
+///
+/// Step `k` draws its noise from `rng` at step `k`, so the result for a sample does not depend on
+/// the batch in which it is computed.
+///
+/// # Errors
+/// Those of the sampler.
+pub fn sample(
+    process: &Process,
+    denoiser: &dyn Denoiser,
+    sampler: &dyn Sampler,
+    grid: &TimeGrid,
+    x_1: State,
+    rng: &Rng,
+    observer: &mut dyn Observer,
+) -> Result<State> {
+    let (mut x, mut history) = (x_1, History::default());
+    observer.see(grid.times()[0], &x);
+    for (k, (t, s)) in grid.steps().enumerate() {
+        let mut rng = rng.at_step(k as u32);
+        let arrival = sampler.step(process, denoiser, x, t, s, &history, &mut rng)?;
+        // Without detaching, every activation of every step would be kept alive by the graph.
+        x = arrival.x.detach();
+        if let Some(past) = arrival.past {
+            history.push(past, sampler.memory());
+        }
+        observer.see(s, &x);
+    }
+    Ok(x)
+}

@@ -1,0 +1,38 @@
+//! Fused operations with their adjoints and tangents, and the counter-based generator.
+//!
+//! Each operation takes candle tensors (f32 or f64, on the CPU), records one node in candle's graph
+//! and has its own adjoint. Where a forward-mode tangent is needed (consistency models, flow maps)
+//! `*_dual` returns `(value, tangent)`: the value is differentiable, the tangent has no graph.
+//!
+//! Three promises hold for all of them, and are tested:
+//! - the same bits for any number of threads of the pool they run in ([`parallel`]);
+//! - a row of a batch has the same bits whatever the batch ([`linear`]);
+//! - one instruction set, one result: the set is chosen at run time ([`isa`]).
+
+// Vector instructions, disjoint writes from several threads and unchecked tile addresses need it;
+// every block states what makes it sound, and no other crate of the workspace may.
+#![allow(unsafe_code)]
+
+pub mod activation;
+mod gemm;
+pub mod isa;
+mod linear;
+mod math;
+mod norm;
+mod optim;
+mod pair;
+pub mod parallel;
+mod real;
+pub mod rng;
+mod scratch;
+mod simd;
+mod tensor;
+#[cfg(test)]
+mod testing;
+
+pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
+pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
+pub use norm::{layer_norm, layer_norm_dual, rms_norm, rms_norm_dual, softmax, softmax_dual};
+pub use optim::{AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm};
+pub use pair::{PairOutput, PairWeights, pair_block, pair_block_dual};
+pub use real::Real;

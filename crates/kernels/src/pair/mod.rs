@@ -1,0 +1,17 @@
+//! The pair block of an E(n)-equivariant network, fused.
+//!
+//! For every ordered pair of points of a sample,
+//! `h_ij = σ(a_i + b_j + e_ij C + b1)`, `m_ij = σ(h_ij W2ᵀ + b2)`, then a gated sum over the
+//! neighbours and a few scalars per pair. `[a | b]` are the halves of the usual first layer on
+//! `[h_i, h_j, d_ij²]` (Satorras et al., 2021, Eq. 3): the n² products with `h` become n.
+//!
+//! Pairs are visited in chunks that stay in the second-level cache. Nothing of size n² · H is ever
+//! written to memory; the adjoint computes `h` and `m` again.
+
+mod chunk;
+mod op;
+mod passes;
+mod shape;
+mod tangent;
+
+pub use op::{PairOutput, PairWeights, pair_block, pair_block_dual};

@@ -1,0 +1,157 @@
+//! Sizes of a pair block, where each weight lies in the packed vector, and the fixed partition.
+
+use std::ops::Range;
+
+/// Sizes and options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Samples.
+    pub(super) batch: usize,
+    /// Points per sample.
+    pub(super) n: usize,
+    /// Width of the hidden and message vectors.
+    pub(super) h: usize,
+    /// Features per pair.
+    pub(super) k: usize,
+    /// Scalars per pair.
+    pub(super) s: usize,
+    /// Whether messages are summed.
+    pub(super) sum: bool,
+    /// Whether the sum is gated.
+    pub(super) gate: bool,
+}
+
+/// The packed weights (or their gradients), piece by piece.
+pub(super) struct Pieces {
+    pub(super) c: Range<usize>,
+    pub(super) b1: Range<usize>,
+    pub(super) w2: Range<usize>,
+    pub(super) b2: Range<usize>,
+    pub(super) wg: Range<usize>,
+    pub(super) bg: Range<usize>,
+    pub(super) w3: Range<usize>,
+    pub(super) b3: Range<usize>,
+    pub(super) len: usize,
+}
+
+/// Pairs in a chunk: 8 tiles of 12 rows; with H = 128 in f32 each buffer is 48 KiB.
+const CHUNK: usize = 96;
+/// Tasks over the batch, each with one partial weight gradient (64 KiB at H = 128).
+const TASKS: usize = 32;
+
+/// Pairs `(i, j)` with `i` and `j` in two ranges, of one sample.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    pub(super) sample: usize,
+    pub(super) i: Range<usize>,
+    pub(super) j: Range<usize>,
+}
+
+impl Chunk {
+    pub(super) fn pairs(&self) -> usize {
+        self.i.len() * self.j.len()
+    }
+}
+
+impl Shape {
+    pub(super) fn pieces(self) -> Pieces {
+        let mut at = 0;
+        let mut next = |len: usize| {
+            at += len;
+            at - len..at
+        };
+        let gate = usize::from(self.gate);
+        Pieces {
+            c: next(self.k * self.h),
+            b1: next(self.h),
+            w2: next(self.h * self.h),
+            b2: next(self.h),
+            wg: next(gate * self.h),
+            bg: next(gate),
+            w3: next(self.s * self.h),
+            b3: next(self.s),
+            len: at,
+        }
+    }
+
+    /// Elements of the summed messages.
+    pub(super) fn sum_len(self) -> usize {
+        if self.sum { self.batch * self.n * self.h } else { 0 }
+    }
+
+    /// Elements of the per-pair scalars.
+    pub(super) fn head_len(self) -> usize {
+        self.batch * self.n * self.n * self.s
+    }
+
+    /// Rough number of vector operations.
+    pub(super) fn work(self) -> usize {
+        self.batch * self.n * self.n * self.h * (self.h / 8 + 8)
+    }
+
+    /// Parts a sample's rows `i` are split into: a function of `n` alone, so that a sample's
+    /// numbers do not depend on its batch.
+    pub(super) fn parts(self) -> usize {
+        (self.n * self.n / (8 * CHUNK)).clamp(1, 8).min(self.n.max(1))
+    }
+
+    /// Samples per task: at most 32 partial weight gradients per part.
+    pub(super) fn samples_per_task(self) -> usize {
+        self.batch.div_ceil(TASKS).max(1)
+    }
+
+    /// Number of tasks; task `t` is part `t % parts` of a group of samples.
+    pub(super) fn tasks(self) -> usize {
+        self.batch.div_ceil(self.samples_per_task()) * self.parts()
+    }
+
+    /// The samples and rows `i` of a task.
+    pub(super) fn task(self, t: usize) -> (Range<usize>, Range<usize>) {
+        let (group, part) = (t / self.parts(), t % self.parts());
+        let per = self.samples_per_task();
+        let rows = self.n.div_ceil(self.parts());
+        let i = (part * rows).min(self.n)..((part + 1) * rows).min(self.n);
+        (group * per..((group + 1) * per).min(self.batch), i)
+    }
+
+    /// The chunks of one sample's rows `i`, in order.
+    pub(super) fn chunks(self, sample: usize, i: Range<usize>) -> impl Iterator<Item = Chunk> {
+        let rows = (CHUNK / self.n.max(1)).max(1);
+        let cols = self.n.min(CHUNK).max(1);
+        let n = self.n;
+        i.clone().step_by(rows).flat_map(move |first| {
+            let i = first..(first + rows).min(i.end);
+            (0..n).step_by(cols).map(move |j| Chunk { sample, i: i.clone(), j: j..(j + cols).min(n) })
+        })
+    }
+
+    /// Most pairs in a chunk.
+    pub(super) fn chunk_pairs(self) -> usize {
+        CHUNK.max(self.n.min(CHUNK))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_is_in_one_chunk() {
+        for (batch, n) in [(1, 1), (3, 2), (64, 18), (2, 97), (1, 250), (33, 5)] {
+            let shape = Shape { batch, n, h: 8, k: 1, s: 1, sum: true, gate: false };
+            let mut seen = vec![0u8; batch * n * n];
+            for t in 0..shape.tasks() {
+                let (samples, rows) = shape.task(t);
+                for sample in samples {
+                    for chunk in shape.chunks(sample, rows.clone()) {
+                        assert!(chunk.pairs() <= shape.chunk_pairs());
+                        for i in chunk.i.clone() {
+                            chunk.j.clone().for_each(|j| seen[(sample * n + i) * n + j] += 1);
+                        }
+                    }
+                }
+            }
+            assert!(seen.iter().all(|&s| s == 1), "{batch} samples of {n}");
+        }
+    }
+}

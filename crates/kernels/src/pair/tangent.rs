@@ -1,0 +1,159 @@
+//! Value and tangent of a pair block together.
+
+use super::chunk::second_layer;
+use super::passes::{Context, Hidden, gate};
+use super::shape::Chunk;
+use crate::activation::{each_vector, load, store};
+use crate::gemm::{Pack, Start, Strided, packed_len};
+use crate::isa::{Kernel, dispatch};
+use crate::parallel::{Shared, for_blocks};
+use crate::real::Real;
+use crate::scratch;
+use crate::simd::Simd;
+
+/// Tangents of the three inputs.
+#[derive(Clone, Copy)]
+pub(super) struct Tangents<'a, T> {
+    pub(super) a: &'a [T],
+    pub(super) b: &'a [T],
+    pub(super) e: &'a [T],
+}
+
+/// `dh = σ'(z1) (da_i + db_j + de_ij C)`, over `slope`.
+struct HiddenTangent<'a, T> {
+    context: Context<'a, T>,
+    tangents: Tangents<'a, T>,
+    chunk: &'a Chunk,
+    slope: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for HiddenTangent<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Simd<E = T>>(self) {
+        let Context { shape, w, .. } = self.context;
+        let (n, h, k) = (shape.n, shape.h, shape.k);
+        let c = &w[shape.pieces().c];
+        let mut r = 0;
+        for i in self.chunk.i.clone() {
+            let point = self.chunk.sample * n + i;
+            let da = self.tangents.a[point * h..][..h].as_ptr();
+            for j in self.chunk.j.clone() {
+                let db = self.tangents.b[(self.chunk.sample * n + j) * h..][..h].as_ptr();
+                let de = &self.tangents.e[(point * n + j) * k..][..k];
+                let slope = self.slope[r * h..][..h].as_mut_ptr();
+                // SAFETY: all rows have h elements, C has k of them.
+                each_vector::<V>(h, |v, len| unsafe {
+                    let mut dz = load::<V>(da.add(v), len).add(load(db.add(v), len));
+                    for (f, &de) in de.iter().enumerate() {
+                        dz = V::splat(de).fma(load(c.as_ptr().add(f * h + v), len), dz);
+                    }
+                    store(dz.mul(load(slope.add(v), len)), slope.add(v), len);
+                });
+                r += 1;
+            }
+        }
+    }
+}
+
+/// From `z2` (in `m`) and its tangent (in `dm`): tangents of the sums and scalars.
+struct MessagesTangent<'a, T> {
+    context: Context<'a, T>,
+    chunk: &'a Chunk,
+    m: &'a mut [T],
+    dm: &'a mut [T],
+    dsum: &'a mut [T],
+    dhead: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Simd<E = T>>(self) {
+        let Context { shape, activation, w, .. } = self.context;
+        let (n, h, s) = (shape.n, shape.h, shape.s);
+        let pieces = shape.pieces();
+        let mut r = 0;
+        for (row, i) in self.chunk.i.clone().enumerate() {
+            for j in self.chunk.j.clone() {
+                let (m, dm) = (self.m[r * h..][..h].as_mut_ptr(), self.dm[r * h..][..h].as_mut_ptr());
+                let along = |w: &[T], dm: *const T| {
+                    let (mut sum, w) = (V::splat(T::ZERO), w[..h].as_ptr());
+                    // SAFETY: both have h elements; lanes behind the end are zero.
+                    each_vector::<V>(h, |v, len| unsafe {
+                        sum = load::<V>(w.add(v), len).fma(load(dm.add(v), len), sum);
+                    });
+                    sum.sum()
+                };
+                // SAFETY: all rows have h elements.
+                unsafe {
+                    each_vector::<V>(h, |v, len| {
+                        let (value, slope) = activation.value_and_derivative(load::<V>(m.add(v), len));
+                        store(value, m.add(v), len);
+                        store(slope.mul(load(dm.add(v), len)), dm.add(v), len);
+                    });
+                    for f in 0..s {
+                        self.dhead[(row * n + j) * s + f] = along(&w[pieces.w3.start + f * h..], dm);
+                    }
+                    if shape.sum && i != j {
+                        let (mut open, mut opens) = (T::ONE, T::ZERO);
+                        if shape.gate {
+                            open = gate::<V>(self.context, m);
+                            opens = open * (T::ONE - open) * along(&w[pieces.wg.clone()], dm);
+                        }
+                        let dsum = self.dsum[row * h..][..h].as_mut_ptr();
+                        let (open, opens) = (V::splat(open), V::splat(opens));
+                        each_vector::<V>(h, |v, len| {
+                            let before = load(dsum.add(v), len);
+                            let d = open.fma(load(dm.add(v), len), before);
+                            store(opens.fma(load(m.add(v), len), d), dsum.add(v), len);
+                        });
+                    }
+                }
+                r += 1;
+            }
+        }
+    }
+}
+
+/// The tangent of [`super::chunk::forward`]'s result.
+pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T>) -> Vec<T> {
+    let shape = context.shape;
+    let (n, h, s) = (shape.n, shape.h, shape.s);
+    let pieces = shape.pieces();
+    let mut out = vec![T::ZERO; shape.sum_len() + shape.head_len()];
+    let (dsum, dhead) = out.split_at_mut(shape.sum_len());
+    let (dsum, dhead) = (Shared::new(dsum), Shared::new(dhead));
+    scratch::with(packed_len(h, h), |packed| {
+        let w2 = Strided::transposed(&context.w[pieces.w2], h);
+        dispatch(Pack { b: w2, inner: h, cols: h, to: packed });
+        let (packed, b2) = (&*packed, &context.w[pieces.b2]);
+        for_blocks(shape.tasks(), 1, shape.work(), |task, _| {
+            let (samples, rows) = shape.task(task);
+            let size = shape.chunk_pairs() * h;
+            scratch::with(4 * size, |buffer| {
+                let (hidden, rest) = buffer.split_at_mut(size);
+                let (slope, rest) = rest.split_at_mut(size);
+                let (m, dm) = rest.split_at_mut(size);
+                for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
+                    let chunk = &chunk;
+                    let len = chunk.pairs() * h;
+                    let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
+                    let (m, dm) = (&mut m[..len], &mut dm[..len]);
+                    dispatch(Hidden { context, chunk, hidden, slope: Some(&mut *slope) });
+                    dispatch(HiddenTangent { context, tangents, chunk, slope });
+                    second_layer(m, hidden, packed, h, Start::Columns(b2));
+                    second_layer(dm, slope, packed, h, Start::Zero);
+                    let first = chunk.sample * n + chunk.i.start;
+                    let last = chunk.sample * n + chunk.i.end;
+                    let sums = if shape.sum { first * h..last * h } else { 0..0 };
+                    // SAFETY: a row i of a sample belongs to one task.
+                    let (dsum, dhead) =
+                        unsafe { (dsum.part(sums), dhead.part(first * n * s..last * n * s)) };
+                    dispatch(MessagesTangent { context, chunk, m, dm, dsum, dhead });
+                }
+            });
+        });
+    });
+    out
+}

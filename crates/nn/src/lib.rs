@@ -1,0 +1,21 @@
+//! Layers and backbones built from `langevin-kernels`, with named parameters and seeded weights.
+//!
+//! A network is built twice from the same code: over a [`ParamStore`] to be trained, and over frozen
+//! tensors to sample from, because candle records a graph for whatever touches a variable.
+
+mod error;
+mod init;
+mod linear;
+mod mlp;
+mod params;
+mod time_features;
+
+pub use error::NnError;
+pub use init::Init;
+pub use linear::Linear;
+pub use mlp::{ActivationKind, Mlp, MlpConfig};
+pub use params::{Builder, ParamStore};
+pub use time_features::{TimeFeatures, TimeFeaturesConfig};
+
+/// Result of building a network.
+pub type Result<T, E = NnError> = std::result::Result<T, E>;
