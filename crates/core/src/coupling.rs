@@ -1,6 +1,6 @@
 //! Which reference sample is paired with which datum.
 
-use crate::{Condition, Result, Rng, State};
+use crate::{Condition, Process, Result, Rng, State};
 
 /// Pairs `(i, j)`: row `i` of the data goes with row `j` of the reference.
 ///
@@ -34,6 +34,7 @@ pub trait Coupling: std::fmt::Debug + Send + Sync {
     /// [`crate::Error::Coupling`] if the rule's solver fails.
     fn couple(
         &self,
+        process: &Process,
         x_0: &State,
         x_1: &State,
         condition: &Condition,

@@ -83,6 +83,19 @@ impl Process {
         self.0.iter().enumerate().map(point).collect()
     }
 
+    /// Squared distances between the samples of two states, factors added: `[n, m]` row-major.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn squared_distances(&self, x: &State, y: &State) -> Result<Vec<f64>> {
+        let mut total = self.0[0].factor.squared_distances(x.part(0), y.part(0))?;
+        for (i, component) in self.0.iter().enumerate().skip(1) {
+            let more = component.factor.squared_distances(x.part(i), y.part(i))?;
+            total.iter_mut().zip(more).for_each(|(sum, d)| *sum += d);
+        }
+        Ok(total)
+    }
+
     /// `f(component, part of each state)` for every factor.
     ///
     /// # Errors

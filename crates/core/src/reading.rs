@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Condition, Denoiser, Estimate, Network, Path, PathPoint, Process, Result, State, Tangent, Times,
 };
 
 /// What a network's output stands for. Each is a linear change of basis of the pair (x_t, output).
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// In a config: `head = "velocity"`, or `head = { edm = { sigma_data = 0.5 } }`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Head {
     /// The clean end itself; displacements and logits on other factors.
     Clean,

@@ -156,19 +156,27 @@ named! {
 /// Elements per block of pointwise work: 64 KiB of f32, so input and output stay in L2.
 pub(crate) const POINTWISE_BLOCK: usize = 16_384;
 
-/// Calls `f` on whole vectors of up to three arrays, and on padded copies at the end.
-#[inline(always)]
-pub(crate) fn each_vector<V: Simd>(len: usize, mut f: impl FnMut(usize, usize)) {
-    let whole = len - len % V::LANES;
-    let mut i = 0;
-    while i < whole {
-        f(i, V::LANES);
-        i += V::LANES;
-    }
-    if i < len {
-        f(i, len - i);
-    }
+/// `|i, n| body` for each vector of `len` elements: at `i`, of `n` lanes, fewer in the last.
+///
+/// A macro because a closure is not sure to be inlined, and one that is not has no instruction
+/// set; and because the body is compiled twice, with `n` a constant in the loop.
+macro_rules! each_vector {
+    ($V:ty, $len:expr, |$i:ident, $n:ident| $body:expr) => {{
+        let len: usize = $len;
+        let lanes = <$V as crate::simd::Simd>::LANES;
+        let mut at = 0;
+        while at + lanes <= len {
+            let ($i, $n) = (at, lanes);
+            $body;
+            at += lanes;
+        }
+        if at < len {
+            let ($i, $n) = (at, len - at);
+            $body;
+        }
+    }};
 }
+pub(crate) use each_vector;
 
 /// Loads `n` lanes, the whole vector in one instruction.
 ///
@@ -204,7 +212,7 @@ impl<T: Real> Kernel<T> for Map<'_, T> {
     fn run<V: Simd<E = T>>(self) {
         let (x, y) = (self.x.as_ptr(), self.y.as_mut_ptr());
         // SAFETY: i + n stays within both slices, which are equally long.
-        each_vector::<V>(self.x.len().min(self.y.len()), |i, n| unsafe {
+        each_vector!(V, self.x.len().min(self.y.len()), |i, n| unsafe {
             let (value, slope) = self.activation.value_and_derivative(load::<V>(x.add(i), n));
             store(if self.order == 0 { value } else { slope }, y.add(i), n);
         });
@@ -226,7 +234,7 @@ impl<T: Real> Kernel<T> for Scale<'_, T> {
         let (x, g, y) = (self.x.as_ptr(), self.g.as_ptr(), self.y.as_mut_ptr());
         let len = self.x.len().min(self.g.len()).min(self.y.len());
         // SAFETY: i + n stays within all three slices.
-        each_vector::<V>(len, |i, n| unsafe {
+        each_vector!(V, len, |i, n| unsafe {
             let (_, slope) = self.activation.value_and_derivative(load::<V>(x.add(i), n));
             store(slope.mul(load(g.add(i), n)), y.add(i), n);
         });

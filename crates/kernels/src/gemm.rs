@@ -8,6 +8,7 @@
 //! The left matrix is read in place by broadcasts (any strides); the right one is packed once into
 //! panels of two vectors, shared by all rows.
 
+use crate::activation::load;
 use crate::isa::Kernel;
 use crate::real::Real;
 use crate::simd::Simd;
@@ -211,6 +212,10 @@ impl<T: Real> Panel<'_, T> {
                     self.tile::<V, 4, NV>(i);
                     i += 4;
                 }
+                while i + 2 <= self.rows {
+                    self.tile::<V, 2, NV>(i);
+                    i += 2;
+                }
             } else {
                 while i + 6 <= self.rows {
                     self.tile::<V, 6, NV>(i);
@@ -234,20 +239,18 @@ impl<T: Real> Panel<'_, T> {
         let width = panel_width::<V>();
         // SAFETY: the caller's rows and the panel's columns lie inside A, B and C.
         unsafe {
+            // Every index into `sums` must be a constant after unrolling, or it lives in memory:
+            // hence whole vectors only, and partial ones through a buffer.
             let mut sums = [[V::splat(T::ZERO); NV]; MR];
             match self.start {
                 Start::Columns(bias) => {
+                    let mut row = [V::splat(T::ZERO); NV];
                     for v in 0..NV {
-                        let at = v * V::LANES;
-                        let n = self.cols.saturating_sub(at).min(V::LANES);
-                        let b = if n == V::LANES {
-                            V::load(bias.as_ptr().add(at))
-                        } else {
-                            V::load_first(bias.as_ptr().add(at), n)
-                        };
-                        for r in 0..MR {
-                            sums[r][v] = b;
-                        }
+                        let n = self.cols.saturating_sub(v * V::LANES).min(V::LANES);
+                        row[v] = load(bias.as_ptr().wrapping_add(v * V::LANES), n);
+                    }
+                    for r in 0..MR {
+                        sums[r] = row;
                     }
                 }
                 Start::Rows(bias) => {
@@ -274,20 +277,33 @@ impl<T: Real> Panel<'_, T> {
                 a = a.wrapping_add(self.a.col);
                 b = b.add(width);
             }
-            let add = matches!(self.start, Start::Add);
-            for r in 0..MR {
-                let c = self.c.add((i + r) * self.ldc);
-                for v in 0..NV {
-                    let at = v * V::LANES;
-                    let n = self.cols.saturating_sub(at).min(V::LANES);
-                    let c = c.wrapping_add(at);
-                    if n == V::LANES {
-                        let before = if add { V::load(c) } else { V::splat(T::ZERO) };
-                        let sum = if add { before.add(sums[r][v]) } else { sums[r][v] };
-                        sum.store(c);
-                    } else if n > 0 {
-                        let sum = if add { V::load_first(c, n).add(sums[r][v]) } else { sums[r][v] };
-                        sum.store_first(c, n);
+            let c = self.c.add(i * self.ldc);
+            if self.cols < NV * V::LANES {
+                let mut buffer = [[T::ZERO; 32]; MR];
+                for r in 0..MR {
+                    for v in 0..NV {
+                        sums[r][v].store(buffer[r].as_mut_ptr().add(v * V::LANES));
+                    }
+                }
+                for r in 0..MR {
+                    let c = std::slice::from_raw_parts_mut(c.add(r * self.ldc), self.cols);
+                    if matches!(self.start, Start::Add) {
+                        c.iter_mut().zip(&buffer[r]).for_each(|(c, &sum)| *c += sum);
+                    } else {
+                        c.copy_from_slice(&buffer[r][..self.cols]);
+                    }
+                }
+            } else if matches!(self.start, Start::Add) {
+                for r in 0..MR {
+                    for v in 0..NV {
+                        let c = c.add(r * self.ldc + v * V::LANES);
+                        V::load(c).add(sums[r][v]).store(c);
+                    }
+                }
+            } else {
+                for r in 0..MR {
+                    for v in 0..NV {
+                        sums[r][v].store(c.add(r * self.ldc + v * V::LANES));
                     }
                 }
             }

@@ -14,6 +14,8 @@
 #![allow(unsafe_code)]
 
 pub mod activation;
+mod attention;
+mod conv;
 mod gemm;
 pub mod isa;
 mod linear;
@@ -25,14 +27,24 @@ pub mod parallel;
 mod real;
 pub mod rng;
 mod scratch;
+mod segment;
 mod simd;
 mod tensor;
 #[cfg(test)]
 mod testing;
 
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
+pub use attention::{attention, attention_dual};
+pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
 pub use norm::{layer_norm, layer_norm_dual, rms_norm, rms_norm_dual, softmax, softmax_dual};
 pub use optim::{AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm};
-pub use pair::{PairOutput, PairWeights, pair_block, pair_block_dual};
+pub use pair::{
+    PairOutput, PairWeights, displacement_sum, displacement_sum_dual, pair_block, pair_block_dual,
+    squared_distances, squared_distances_dual,
+};
 pub use real::Real;
+pub use segment::{
+    Gather, Segments, gather, segment_max, segment_max_dual, segment_mean, segment_softmax,
+    segment_softmax_dual, segment_sum,
+};

@@ -280,7 +280,7 @@ impl<T: Real> Kernel<T> for Step<'_, T> {
         let (theta, g) = (self.theta.as_mut_ptr(), self.g.as_ptr());
         let (m, v) = (self.m.as_mut_ptr(), self.v.as_mut_ptr());
         // SAFETY: all four slices are as long as theta; i + n stays inside.
-        each_vector::<V>(self.theta.len(), |i, n| unsafe {
+        each_vector!(V, self.theta.len(), |i, n| unsafe {
             let g = load::<V>(g.add(i), n).mul(clip);
             let before = load::<V>(m.add(i), n);
             let m_new = g.sub(before).fma(rest1, before);
@@ -307,7 +307,7 @@ impl<T: Real> Kernel<T> for Average<'_, T> {
         let weight = V::splat(T::of(1.0 - self.decay));
         let (theta, ema) = (self.theta.as_ptr(), self.ema.as_mut_ptr());
         // SAFETY: both slices are that long.
-        each_vector::<V>(self.theta.len().min(self.ema.len()), |i, n| unsafe {
+        each_vector!(V, self.theta.len().min(self.ema.len()), |i, n| unsafe {
             let before = load::<V>(ema.add(i), n);
             store(load::<V>(theta.add(i), n).sub(before).fma(weight, before), ema.add(i), n);
         });

@@ -39,7 +39,8 @@ pub(crate) fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
 ///
 /// With `L = ⟨w, f(x)⟩` and a direction `d`: ⟨∇L, d⟩ from the adjoint must equal the central
 /// difference of L. Step 1e-5 leaves a truncation near 1e-10 and a rounding near 1e-11 for values
-/// of order one; the relative tolerance 1e-7 is far above both and far below any wrong term.
+/// of order one; the tolerance, 1e-7 of |∇L| (the size ⟨∇L, d⟩ has for a random d), is far above
+/// both and far below any wrong term.
 pub(crate) fn check_adjoint(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let vars: Vec<Var> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
     let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
@@ -62,7 +63,8 @@ pub(crate) fn check_adjoint(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<T
             let h = 1e-5;
             let difference = (shifted(h) - shifted(-h)) / (2.0 * h);
             let adjoint: f64 = (grad * &d).unwrap().sum_all().unwrap().to_scalar().unwrap();
-            let scale = difference.abs().max(1.0);
+            let size: f64 = grad.sqr().unwrap().sum_all().unwrap().to_scalar().unwrap();
+            let scale = difference.abs().max(size.sqrt()).max(1.0);
             assert!(
                 (adjoint - difference).abs() < 1e-7 * scale,
                 "input {i}: adjoint {adjoint}, central difference {difference}"

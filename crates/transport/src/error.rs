@@ -59,7 +59,9 @@ pub enum TransportError {
         value: f64,
     },
     /// The two marginals do not hold the same mass.
-    #[error("source mass {source_sum} differs from target mass {target_sum} by more than {tolerance:.1e}")]
+    #[error(
+        "source mass {source_sum} differs from target mass {target_sum} by more than {tolerance:.1e}"
+    )]
     UnequalMass {
         /// Sum of the source weights.
         source_sum: f64,
@@ -79,7 +81,9 @@ pub enum TransportError {
         range: &'static str,
     },
     /// An iteration stopped at its limit.
-    #[error("no convergence after {iterations} iterations: residual {residual:.3e}, wanted {tolerance:.3e}")]
+    #[error(
+        "no convergence after {iterations} iterations: residual {residual:.3e}, wanted {tolerance:.3e}"
+    )]
     NotConverged {
         /// Iterations spent.
         iterations: usize,

@@ -8,12 +8,27 @@
 mod assignment;
 mod cost;
 mod error;
+mod gaussian;
+mod kabsch;
 mod matching;
+mod network_simplex;
+mod plan;
 mod simd;
+mod sinkhorn;
 #[cfg(test)]
 mod testing;
+mod vector_exp;
+mod wasserstein;
 
 pub use assignment::{Assigner, Assignment};
 pub use cost::{CostMatrix, CostView, Ground};
-pub fn tmp_match(x:&[f64],y:&[f64],dim:usize)->Assignment{matching::match_points(&cost::PointRows::new(x.to_vec(),y.to_vec(),dim,Ground::SquaredEuclidean))}
 pub use error::TransportError;
+pub use gaussian::gaussian_wasserstein_squared;
+pub use kabsch::{RigidMotion, kabsch};
+pub use network_simplex::{Transport, network_simplex};
+pub use plan::{PairSampler, most_likely_columns};
+pub use sinkhorn::{Sinkhorn, SinkhornConfig, sinkhorn, sinkhorn_divergence};
+pub use wasserstein::{
+    energy_distance, match_clouds, mmd_unbiased, sliced_wasserstein, transport_clouds,
+    wasserstein_1, wasserstein_2, wasserstein_circle, wasserstein_line, wasserstein_power,
+};

@@ -2,6 +2,7 @@
 
 use crate::assignment::Assignment;
 use crate::cost::CostView;
+use crate::network_simplex::Transport;
 
 /// A uniform number in [0, 1) that depends on both arguments only (splitmix64).
 pub(crate) fn hash_uniform(seed: u64, index: u64) -> f64 {
@@ -58,6 +59,35 @@ pub(crate) fn assert_optimal_assignment(found: &Assignment, cost: CostView<'_>, 
     if cost.rows() < cost.columns() {
         for j in 0..cost.columns() {
             assert!(if used[j] { v[j] <= 0.0 } else { v[j] == 0.0 });
+        }
+    }
+}
+
+/// Right marginals, feasible duals, and no slack where mass moves: together they prove optimality.
+pub(crate) fn assert_optimal_transport(
+    found: &Transport,
+    a: &[f64],
+    b: &[f64],
+    cost: CostView<'_>,
+    tolerance: f64,
+) {
+    let (u, v) = (&found.row_potentials, &found.column_potentials);
+    let (mut row_sums, mut column_sums) = (vec![0.0; a.len()], vec![0.0; b.len()]);
+    for &(i, j, mass) in &found.plan {
+        assert!(mass > 0.0);
+        row_sums[i] += mass;
+        column_sums[j] += mass;
+        assert!((cost.row(i)[j] - u[i] - v[j]).abs() <= tolerance);
+    }
+    for (sums, masses) in [(&row_sums, a), (&column_sums, b)] {
+        for (sum, mass) in sums.iter().zip(masses) {
+            assert!((sum - mass).abs() <= 1e-14, "marginal {sum} for mass {mass}");
+        }
+    }
+    for i in 0..cost.rows() {
+        for j in 0..cost.columns() {
+            let slack = cost.row(i)[j] - u[i] - v[j];
+            assert!(slack >= -tolerance, "row {i}, column {j}: slack {slack:.3e}");
         }
     }
 }

@@ -223,6 +223,21 @@ impl Factor for Categorical {
         self.replace(&x_s, &reference, |_| forget, rng)
     }
 
+    /// Forgets the part (κ_later − κ_t)/(1 − κ_t); `scale` has no meaning for jumps.
+    fn renoise(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        t: f64,
+        later: f64,
+        _: f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
+        let (now, then) = (path.kappa(t), path.kappa(later));
+        let reference = self.reference(DType::F64, x.device(), rng)?;
+        self.replace(x, &reference, |_| (then - now) / (1.0 - now), rng)
+    }
+
     fn langevin(
         &self,
         path: &dyn Path,
@@ -233,6 +248,10 @@ impl Factor for Categorical {
         _: &mut Rng,
     ) -> Result<Tensor> {
         self.score(path, x, estimate, t)
+    }
+
+    fn squared_distances(&self, x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+        super::pairwise(x, y, |x, y| f64::from(u8::from(x != y)))
     }
 
     fn project(&self, x: &Tensor) -> Result<Tensor> {

@@ -179,6 +179,21 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         Ok((x_s + (self.noise(x_t, rng)? * transition.noise)?)?)
     }
 
+    fn renoise(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        t: f64,
+        later: f64,
+        scale: f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
+        let (now, then) = (path.coefficients(t), path.coefficients(later));
+        let keep = then.alpha / now.alpha;
+        let noise = (then.beta.powi(2) - (keep * now.beta).powi(2)).max(0.0).sqrt();
+        Ok(((x * keep)? + (self.noise(x, rng)? * (noise * scale))?)?)
+    }
+
     fn langevin(
         &self,
         path: &dyn Path,

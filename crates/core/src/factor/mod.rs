@@ -113,6 +113,21 @@ pub trait Factor: Debug + Send + Sync {
         rng: &mut Rng,
     ) -> Result<Tensor>;
 
+    /// `x` carried on from `t` to `later` by the noising process, its noise scaled by `scale`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] where the path to the reference is a geodesic.
+    #[allow(clippy::too_many_arguments, reason = "the symbols of a noising step")]
+    fn renoise(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        t: f64,
+        later: f64,
+        scale: f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor>;
+
     /// A step of `amount` that leaves the law at `t` unchanged: `x + a ∇ln p + √(2a) z`.
     fn langevin(
         &self,
@@ -123,6 +138,12 @@ pub trait Factor: Debug + Send + Sync {
         amount: f64,
         rng: &mut Rng,
     ) -> Result<Tensor>;
+
+    /// Squared distances between the rows of `x` and of `y`, `[n, m]` row-major; on categories the
+    /// number of variables that differ.
+    fn squared_distances(&self, x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+        pairwise(x, y, |x, y| (x - y).powi(2))
+    }
 
     /// `x` put back on the factor after rounding or an outside change: wrapped, centred, normalised.
     fn project(&self, x: &Tensor) -> Result<Tensor>;
@@ -138,6 +159,25 @@ pub trait Factor: Debug + Send + Sync {
     /// # Errors
     /// [`crate::Error::Undefined`] for factors without one.
     fn reference_log_density(&self, x: &Tensor) -> Result<Tensor>;
+}
+
+/// `Σ_k term(x_ik, y_jk)` over all pairs of rows, off the graph.
+fn pairwise(x: &Tensor, y: &Tensor, term: impl Fn(f64, f64) -> f64) -> Result<Vec<f64>> {
+    let rows = |x: &Tensor| -> Result<Vec<f64>> {
+        Ok(x.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?)
+    };
+    let (n, m) = (x.dim(0)?, y.dim(0)?);
+    let (a, b) = (rows(x)?, rows(y)?);
+    let d = a.len() / n.max(1);
+    // Coordinates of y side by side: the inner loop runs over pairs and vectorises for any d.
+    let columns: Vec<f64> = (0..d * m).map(|c| b[(c % m) * d + c / m]).collect();
+    let mut out = vec![0.0; n * m];
+    for (x, out) in a.chunks_exact(d).zip(out.chunks_exact_mut(m)) {
+        for (&x, y) in x.iter().zip(columns.chunks_exact(m)) {
+            out.iter_mut().zip(y).for_each(|(sum, &y)| *sum += term(x, y));
+        }
+    }
+    Ok(out)
 }
 
 /// Named factors in order.

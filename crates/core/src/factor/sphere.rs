@@ -166,6 +166,18 @@ impl Factor for Sphere {
         exp(x_t, &(estimate * (1.0 - transition.kappa_s / transition.kappa_t))?)
     }
 
+    fn renoise(
+        &self,
+        _: &dyn Path,
+        _: &Tensor,
+        _: f64,
+        _: f64,
+        _: f64,
+        _: &mut Rng,
+    ) -> Result<Tensor> {
+        Err(Error::Undefined { factor: "Sphere", what: "noise along geodesics" })
+    }
+
     fn langevin(
         &self,
         path: &dyn Path,
@@ -176,6 +188,12 @@ impl Factor for Sphere {
         _: &mut Rng,
     ) -> Result<Tensor> {
         self.score(path, x, estimate, t)
+    }
+
+    /// Squared angles, from the chord: θ = 2 asin(|x − y|/2) keeps its digits for near points.
+    fn squared_distances(&self, x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+        let chords = super::pairwise(x, y, |x, y| (x - y).powi(2))?;
+        Ok(chords.iter().map(|c| (2.0 * (0.5 * c.sqrt()).min(1.0).asin()).powi(2)).collect())
     }
 
     fn project(&self, x: &Tensor) -> Result<Tensor> {

@@ -38,7 +38,7 @@ impl<T: Real> Kernel<T> for ActivateKeep<'_, T> {
         let Self(activation, z, slope) = self;
         let (len, z, slope) = (z.len().min(slope.len()), z.as_mut_ptr(), slope.as_mut_ptr());
         // SAFETY: i + n stays within both slices.
-        each_vector::<V>(len, |i, n| unsafe {
+        each_vector!(V, len, |i, n| unsafe {
             let (value, derivative) = activation.value_and_derivative(load::<V>(z.add(i), n));
             store(value, z.add(i), n);
             store(derivative, slope.add(i), n);
@@ -55,7 +55,7 @@ impl<T: Real> Kernel<T> for Activate<'_, T> {
     fn run<V: Simd<E = T>>(self) {
         let (activation, len, z) = (self.0, self.1.len(), self.1.as_mut_ptr());
         // SAFETY: i + n stays within the slice.
-        each_vector::<V>(len, |i, n| unsafe {
+        each_vector!(V, len, |i, n| unsafe {
             store(activation.value(load::<V>(z.add(i), n)), z.add(i), n);
         });
     }
@@ -72,7 +72,7 @@ impl<T: Real> Kernel<T> for Multiply<'_, T> {
         let len = out.len().min(a.len()).min(b.len());
         let (a, b, out) = (a.as_ptr(), b.as_ptr(), out.as_mut_ptr());
         // SAFETY: i + n stays within all three slices.
-        each_vector::<V>(len, |i, n| unsafe {
+        each_vector!(V, len, |i, n| unsafe {
             store(load::<V>(a.add(i), n).mul(load(b.add(i), n)), out.add(i), n);
         });
     }

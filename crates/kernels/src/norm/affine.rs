@@ -109,7 +109,7 @@ fn moments<V: Simd>(norm: Norm, row: &[V::E]) -> (V::E, V::E) {
         let mut mean = V::E::ZERO;
         if norm.centred {
             let mut sum = V::splat(V::E::ZERO);
-            each_vector::<V>(row.len(), |i, n| sum = sum.add(load::<V>(p.add(i), n)));
+            each_vector!(V, row.len(), |i, n| sum = sum.add(load::<V>(p.add(i), n)));
             mean = sum.sum() / count;
         }
         // Squares about the mean: the difference of two large sums would lose digits.
@@ -146,7 +146,7 @@ impl<T: Real> Kernel<T> for Values<'_, T> {
             let (mean, scale) = (V::splat(mean), V::splat(scale));
             let (x, y, w, b) = (x.as_ptr(), y.as_mut_ptr(), self.w.as_ptr(), self.b.as_ptr());
             // SAFETY: rows and weights have `width` elements.
-            each_vector::<V>(width, |i, n| unsafe {
+            each_vector!(V, width, |i, n| unsafe {
                 let unit = load::<V>(x.add(i), n).sub(mean).mul(scale);
                 store(unit.fma(load(w.add(i), n), load(b.add(i), n)), y.add(i), n);
             });
@@ -186,7 +186,7 @@ impl<T: Real> Kernel<T> for Jacobian<'_, T> {
             unsafe {
                 if let Some((dw, db)) = &mut self.sums {
                     let (dw, db) = (dw.as_mut_ptr(), db.as_mut_ptr());
-                    each_vector::<V>(width, |i, n| {
+                    each_vector!(V, width, |i, n| {
                         let g = load::<V>(v.add(i), n);
                         let unit = load::<V>(x.add(i), n).sub(mean).mul(scale);
                         store(g.fma(unit, load(dw.add(i), n)), dw.add(i), n);
@@ -196,7 +196,7 @@ impl<T: Real> Kernel<T> for Jacobian<'_, T> {
                         along = g.fma(unit, along);
                     });
                 } else {
-                    each_vector::<V>(width, |i, n| {
+                    each_vector!(V, width, |i, n| {
                         let d = load::<V>(v.add(i), n);
                         sum = sum.add(d);
                         along = d.fma(load::<V>(x.add(i), n).sub(mean).mul(scale), along);
@@ -204,7 +204,7 @@ impl<T: Real> Kernel<T> for Jacobian<'_, T> {
                 }
                 let sum = if self.norm.centred { sum.sum() / count } else { T::ZERO };
                 let (sum, along) = (V::splat(sum), V::splat(along.sum() / count));
-                each_vector::<V>(width, |i, n| {
+                each_vector!(V, width, |i, n| {
                     let unit = load::<V>(x.add(i), n).sub(mean).mul(scale);
                     let (v, w) = (load::<V>(v.add(i), n), load::<V>(w.add(i), n));
                     let v = if adjoint { v.mul(w) } else { v };

@@ -55,14 +55,14 @@ pub(crate) fn softmax_row<V: Simd>(row: &mut [V::E], scale: V::E) {
         }
         let minus_top = V::splat(-top);
         let mut sum = V::splat(V::E::ZERO);
-        each_vector::<V>(len, |i, n| {
+        each_vector!(V, len, |i, n| {
             let y = math::exp(scale.fma(load::<V>(p.add(i), n), minus_top));
             store(y, p.add(i), n);
             // Lanes behind the end are not part of the sum.
             sum = sum.add(if n == lanes { y } else { load::<V>(p.add(i), n) });
         });
         let inverse = V::splat(V::E::ONE / sum.sum());
-        each_vector::<V>(len, |i, n| {
+        each_vector!(V, len, |i, n| {
             store(load::<V>(p.add(i), n).mul(inverse), p.add(i), n);
         });
     }
@@ -83,10 +83,10 @@ pub(crate) unsafe fn softmax_row_adjoint<V: Simd>(
     // SAFETY: the caller's.
     unsafe {
         let mut dot = V::splat(V::E::ZERO);
-        each_vector::<V>(len, |i, n| dot = load::<V>(y.add(i), n).fma(load(g.add(i), n), dot));
+        each_vector!(V, len, |i, n| dot = load::<V>(y.add(i), n).fma(load(g.add(i), n), dot));
         let dot = V::splat(dot.sum());
         let scale = V::splat(scale);
-        each_vector::<V>(len, |i, n| {
+        each_vector!(V, len, |i, n| {
             let centred = load::<V>(g.add(i), n).sub(dot);
             store(load::<V>(y.add(i), n).mul(scale).mul(centred), out.add(i), n);
         });

@@ -24,7 +24,11 @@ pub(super) fn second_layer<T: Real>(c: &mut [T], x: &[T], packed: &[T], h: usize
 }
 
 /// Sums (`[B, n, h]`) and scalars (`[B, n, n, s]`), one behind the other.
-pub(super) fn forward<T: Real>(context: Context<'_, T>) -> Vec<T> {
+///
+/// `kept` has room for `z2` of every pair, or is empty.
+pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> Vec<T> {
+    let keep = !kept.is_empty();
+    let kept = Shared::new(kept);
     let shape = context.shape;
     let (n, h, s) = (shape.n, shape.h, shape.s);
     let pieces = shape.pieces();
@@ -37,20 +41,28 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>) -> Vec<T> {
         let (packed, b2) = (&*packed, &context.w[pieces.b2]);
         for_blocks(shape.tasks(), 1, shape.work(), |task, _| {
             let (samples, rows) = shape.task(task);
-            scratch::with(2 * shape.chunk_pairs() * h, |buffer| {
-                let (hidden, m) = buffer.split_at_mut(shape.chunk_pairs() * h);
+            scratch::with((2 * shape.chunk_pairs() + 1) * h, |buffer| {
+                let (hidden, rest) = buffer.split_at_mut(shape.chunk_pairs() * h);
+                let (z, m) = rest.split_at_mut(shape.chunk_pairs() * h);
                 for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
                     let len = chunk.pairs() * h;
-                    let (hidden, m) = (&mut hidden[..len], &mut m[..len]);
-                    dispatch(Hidden { context, chunk: &chunk, hidden, slope: None });
-                    second_layer(m, &*hidden, packed, h, Start::Columns(b2));
+                    let hidden = &mut hidden[..len];
+                    let z = if keep {
+                        let first = chunk.first_pair(n) * h;
+                        // SAFETY: a pair belongs to one chunk.
+                        unsafe { kept.part(first..first + len) }
+                    } else {
+                        &mut z[..len]
+                    };
+                    dispatch(Hidden { context, chunk: &chunk, hidden: &mut *hidden, slope: None });
+                    second_layer(z, hidden, packed, h, Start::Columns(b2));
                     let first = chunk.sample * n + chunk.i.start;
                     let last = chunk.sample * n + chunk.i.end;
                     let sums = if shape.sum { first * h..last * h } else { 0..0 };
                     // SAFETY: a row i of a sample belongs to one task.
                     let (sum, head) =
                         unsafe { (sum.part(sums), head.part(first * n * s..last * n * s)) };
-                    dispatch(Messages { context, chunk: &chunk, m, sum, head });
+                    dispatch(Messages { context, chunk: &chunk, z, m, sum, head });
                 }
             });
         });
@@ -59,7 +71,9 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>) -> Vec<T> {
 }
 
 /// Gradients of `[a; b]`, `e` and the packed weights from those of [`forward`]'s result.
-pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T]) -> [Vec<T>; 3] {
+///
+/// `kept` is what [`forward`] kept; if nothing, it is computed again.
+pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) -> [Vec<T>; 3] {
     let shape = context.shape;
     let (batch, n, h, k) = (shape.batch, shape.n, shape.h, shape.k);
     let pieces = shape.pieces();
@@ -80,20 +94,36 @@ pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T]) -> [Vec<T>; 
             let (samples, rows) = shape.task(task);
             let mut dw = vec![T::ZERO; pieces.len];
             let size = shape.chunk_pairs() * h;
-            scratch::with(4 * size + packed_len(shape.chunk_pairs(), h), |buffer| {
+            scratch::with(4 * size + h + packed_len(shape.chunk_pairs(), h), |buffer| {
                 let (hidden, rest) = buffer.split_at_mut(size);
                 let (slope, rest) = rest.split_at_mut(size);
-                let (m, rest) = rest.split_at_mut(size);
-                let (g, right) = rest.split_at_mut(size);
+                let (z, rest) = rest.split_at_mut(size);
+                let (g, rest) = rest.split_at_mut(size);
+                let (m, right) = rest.split_at_mut(h);
                 for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
                     let chunk = &chunk;
                     let pairs = chunk.pairs();
                     let len = pairs * h;
                     let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
-                    let (m, g) = (&mut m[..len], &mut g[..len]);
-                    dispatch(Hidden { context, chunk, hidden, slope: Some(&mut *slope) });
-                    second_layer(m, &*hidden, packed_t, h, Start::Columns(b2));
-                    dispatch(MessagesAdjoint { context, chunk, m, g, sum_grad, head_grad, dw: &mut dw });
+                    let g = &mut g[..len];
+                    dispatch(Hidden { context, chunk, hidden: &mut *hidden, slope: Some(&mut *slope) });
+                    let z = if kept.is_empty() {
+                        let z = &mut z[..len];
+                        second_layer(z, hidden, packed_t, h, Start::Columns(b2));
+                        &*z
+                    } else {
+                        &kept[chunk.first_pair(n) * h..][..len]
+                    };
+                    dispatch(MessagesAdjoint {
+                        context,
+                        chunk,
+                        z,
+                        m: &mut *m,
+                        g: &mut *g,
+                        sum_grad,
+                        head_grad,
+                        dw: &mut dw,
+                    });
                     let by_rows = Strided::rows(&*hidden, h);
                     dispatch(Pack { b: by_rows, inner: pairs, cols: h, to: right });
                     dispatch(Product {

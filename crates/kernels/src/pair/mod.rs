@@ -5,13 +5,16 @@
 //! neighbours and a few scalars per pair. `[a | b]` are the halves of the usual first layer on
 //! `[h_i, h_j, d_ij²]` (Satorras et al., 2021, Eq. 3): the n² products with `h` become n.
 //!
-//! Pairs are visited in chunks that stay in the second-level cache. Nothing of size n² · H is ever
-//! written to memory; the adjoint computes `h` and `m` again.
+//! Pairs are visited in chunks that stay in the second-level cache. Of the arrays of size n² · H
+//! only one is ever written to memory, the pre-activation of `m`, and only for the adjoint, which
+//! computes the rest again.
 
 mod chunk;
+mod geometry;
 mod op;
 mod passes;
 mod shape;
 mod tangent;
 
+pub use geometry::{displacement_sum, displacement_sum_dual, squared_distances, squared_distances_dual};
 pub use op::{PairOutput, PairWeights, pair_block, pair_block_dual};

@@ -6,8 +6,13 @@ use super::shape::Shape;
 use super::tangent::{Tangents, tangent};
 use crate::activation::Activation;
 use crate::real::Real;
-use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
+use crate::tensor::{View, by_dtype, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Tensor, bail};
+use std::sync::OnceLock;
+
+/// Elements of `z2` (the pre-activations of all messages) kept for the adjoint, at most: 64 MiB of
+/// f32. Above, the adjoint computes them again, for a quarter more arithmetic.
+const KEPT: usize = 1 << 24;
 
 /// Weights of a pair block of width H on K pair features.
 #[derive(Debug, Clone)]
@@ -33,7 +38,7 @@ pub struct PairWeights {
 pub struct PairOutput {
     /// `Σ_{j ≠ i} gate_ij m_ij`: `[B, n, H]`.
     pub sum: Option<Tensor>,
-    /// `m_ij W3ᵀ + b3`: `[B, n, n, S]`; the diagonal is computed like any other pair.
+    /// `m_ij W3ᵀ + b3`: `[B, n, n, S]`; a point is no pair with itself, so the diagonal is 0.
     pub head: Option<Tensor>,
 }
 
@@ -53,7 +58,18 @@ pub fn pair_block(
     activation: Activation,
 ) -> Result<PairOutput> {
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
-    split(op.shape, &ab.apply_op3(&e, &w, op)?)
+    let shape = op.shape;
+    split(shape, &record(op, &ab, &e, &w, KEPT)?)
+}
+
+/// One node of the graph, which keeps at most `limit` elements.
+fn record(op: Pair, ab: &Tensor, e: &Tensor, w: &Tensor, limit: usize) -> Result<Tensor> {
+    let tracked = [ab, e, w].into_iter().any(wants_gradient);
+    let keep = tracked && op.shape.messages_len() <= limit;
+    fn run<T: Real>(op: Pair, keep: bool, ab: &Tensor, e: &Tensor, w: &Tensor) -> Result<Tensor> {
+        ab.apply_op3(e, w, Node { pair: op, keep, kept: OnceLock::<Vec<T>>::new() })
+    }
+    by_dtype!(ab.dtype(), run(op, keep, ab, e, w))
 }
 
 /// Value and tangent of [`pair_block`] along `(da, db, de)`; only the value has a graph.
@@ -84,7 +100,7 @@ pub fn pair_block_dual(
         tensor(d, len)
     }
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
-    let value = split(op.shape, &ab.apply_op3(&e, &w, op)?)?;
+    let value = split(op.shape, &record(op, &ab, &e, &w, KEPT)?)?;
     let dab = Tensor::cat(&[da.detach(), db.detach()], 0)?;
     let de = de.detach().contiguous()?;
     let d = by_dtype!(ab.dtype(), run(op, &ab, &e, &w, &dab, &de))?;
@@ -159,7 +175,14 @@ impl Pair {
     }
 }
 
-impl CustomOp3 for Pair {
+struct Node<T> {
+    pair: Pair,
+    keep: bool,
+    /// `z2` of every pair, left by the forward pass.
+    kept: OnceLock<Vec<T>>,
+}
+
+impl<T: Real> CustomOp3 for Node<T> {
     fn name(&self) -> &'static str {
         "pair_block"
     }
@@ -173,18 +196,13 @@ impl CustomOp3 for Pair {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> Result<(CpuStorage, candle_core::Shape)> {
-        fn run<T: Real>(
-            op: &Pair,
-            ab: (&CpuStorage, &Layout),
-            e: (&CpuStorage, &Layout),
-            w: (&CpuStorage, &Layout),
-        ) -> Result<(CpuStorage, candle_core::Shape)> {
-            let (ab, e, w) = (slice_of::<T>(ab.0, ab.1)?, slice_of(e.0, e.1)?, slice_of(w.0, w.1)?);
-            let out = forward(op.context(ab, e, w));
-            let len = out.len();
-            Ok((T::storage(out), len.into()))
-        }
-        by_dtype!(dtype_of(s1), run(self, (s1, l1), (s2, l2), (s3, l3)))
+        let (ab, e, w) = (slice_of::<T>(s1, l1)?, slice_of(s2, l2)?, slice_of(s3, l3)?);
+        let mut kept = vec![T::ZERO; if self.keep { self.pair.shape.messages_len() } else { 0 }];
+        let out = forward(self.pair.context(ab, e, w), &mut kept);
+        // A second forward of the same node would keep the same numbers.
+        let _ = self.kept.set(kept);
+        let len = out.len();
+        Ok((T::storage(out), len.into()))
     }
 
     fn bwd(
@@ -195,15 +213,13 @@ impl CustomOp3 for Pair {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        fn run<T: Real>(op: &Pair, ab: &Tensor, e: &Tensor, w: &Tensor, grad: &Tensor) -> Result<[Tensor; 3]> {
-            let (abv, ev, wv, gv) = (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(grad)?);
-            let context = op.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
-            let [dab, de, dw] = adjoint(context, gv.slice()?);
-            Ok([tensor(dab, ab.shape())?, tensor(de, e.shape())?, tensor(dw, w.shape())?])
-        }
-        let [dab, de, dw] = by_dtype!(ab.dtype(), run(self, ab, e, w, &grad.contiguous()?))?;
-        let wanted = |t: &Tensor, grad| wants_gradient(t).then_some(grad);
-        Ok((wanted(ab, dab), wanted(e, de), wanted(w, dw)))
+        let grad = grad.contiguous()?;
+        let (abv, ev, wv, gv) = (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(&grad)?);
+        let context = self.pair.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
+        let kept = self.kept.get().map_or(&[][..], Vec::as_slice);
+        let [dab, de, dw] = adjoint(context, gv.slice()?, kept);
+        let wanted = |t: &Tensor, grad| wants_gradient(t).then(|| tensor(grad, t.shape())).transpose();
+        Ok((wanted(ab, dab)?, wanted(e, de)?, wanted(w, dw)?))
     }
 }
 
@@ -252,7 +268,9 @@ mod tests {
         let z = z.broadcast_add(&t[0].unsqueeze(2)?)?.broadcast_add(&t[1].unsqueeze(1)?)?;
         let m = z.silu()?.broadcast_matmul(&t[5].t()?)?.broadcast_add(&t[6])?.silu()?;
         let head = m.broadcast_matmul(&t[9].t()?)?.broadcast_add(&t[10])?;
-        let mut weight = (1.0 - Tensor::eye(n, t[0].dtype(), t[0].device())?)?.reshape((1, n, n, 1))?;
+        let off = (1.0 - Tensor::eye(n, t[0].dtype(), t[0].device())?)?.reshape((1, n, n, 1))?;
+        let head = head.broadcast_mul(&off)?;
+        let mut weight = off;
         if gate {
             let s = m.broadcast_mul(&t[7])?.sum_keepdim(D::Minus1)?.broadcast_add(&t[8])?;
             weight = weight.broadcast_mul(&(s.neg()?.exp()? + 1.0)?.recip()?)?;
@@ -311,6 +329,21 @@ mod tests {
             let out = pair_block(&t[0], &t[1], &t[2], &weights(t, true, true, true), Activation::Tanh)?;
             Tensor::cat(&[out.sum.unwrap().flatten_all()?, out.head.unwrap().flatten_all()?], 0)
         });
+    }
+
+    /// Keeping the messages' pre-activations or computing them again gives the same bits.
+    #[test]
+    fn kept_or_computed_again() {
+        let t = inputs(3, 7, 9, 1, 1);
+        let run = |limit: usize| {
+            let v: Vec<Var> = t.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+            let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();
+            let w = weights(&tracked, true, true, true);
+            let (op, ab, e, w) = prepare(&v[0], &v[1], &v[2], &w, Activation::Silu).unwrap();
+            let grads = record(op, &ab, &e, &w, limit).unwrap().sqr().unwrap().backward().unwrap();
+            v.iter().flat_map(|v| flat(grads.get(v).unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(run(KEPT), run(0));
     }
 
     #[test]

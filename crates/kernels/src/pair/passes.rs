@@ -24,10 +24,10 @@ pub(super) struct Context<'a, T> {
 /// # Safety
 /// Both pointers must be valid for `len` elements.
 #[inline(always)]
-unsafe fn dot<V: Simd>(x: *const V::E, y: *const V::E, len: usize) -> V::E {
+pub(super) unsafe fn dot<V: Simd>(x: *const V::E, y: *const V::E, len: usize) -> V::E {
     let mut sum = V::splat(V::E::ZERO);
     // SAFETY: the caller's; lanes behind the end are zero in both.
-    each_vector::<V>(len, |i, n| unsafe { sum = load::<V>(x.add(i), n).fma(load(y.add(i), n), sum) });
+    each_vector!(V, len, |i, n| unsafe { sum = load::<V>(x.add(i), n).fma(load(y.add(i), n), sum) });
     sum.sum()
 }
 
@@ -51,13 +51,13 @@ impl<T: Real> Kernel<T> for Hidden<'_, T> {
         for i in self.chunk.i.clone() {
             let point = self.chunk.sample * n + i;
             let a = &a[point * h..][..h];
-            for j in self.chunk.j.clone() {
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
                 let b = &b[(self.chunk.sample * n + j) * h..][..h];
                 let e = &e[(point * n + j) * k..][..k];
                 let hidden = self.hidden[r * h..][..h].as_mut_ptr();
                 let slope = self.slope.as_mut().map(|s| s[r * h..][..h].as_mut_ptr());
                 // SAFETY: all rows have h elements, C has k of them.
-                each_vector::<V>(h, |v, len| unsafe {
+                each_vector!(V, h, |v, len| unsafe {
                     let start = load::<V>(a.as_ptr().add(v), len).add(load(b1.as_ptr().add(v), len));
                     let mut z = start.add(load(b.as_ptr().add(v), len));
                     for (f, &e) in e.iter().enumerate() {
@@ -75,10 +75,12 @@ impl<T: Real> Kernel<T> for Hidden<'_, T> {
     }
 }
 
-/// From `z2` (in `m`): `m = σ(z2)`, the gated sum and the per-pair scalars.
+/// From `z2`: `m = σ(z2)`, the gated sum and the per-pair scalars.
 pub(super) struct Messages<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
+    pub(super) z: &'a [T],
+    /// Room for one message.
     pub(super) m: &'a mut [T],
     /// Sums of the chunk's rows `i`, `[i.len(), h]`; added to.
     pub(super) sum: &'a mut [T],
@@ -95,22 +97,22 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
         let pieces = shape.pieces();
         let mut r = 0;
         for (row, i) in self.chunk.i.clone().enumerate() {
-            for j in self.chunk.j.clone() {
-                let m = self.m[r * h..][..h].as_mut_ptr();
-                // SAFETY: m, the sum's row and each weight row have h elements.
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
+                let (z, m) = (self.z[r * h..][..h].as_ptr(), self.m[..h].as_mut_ptr());
+                // SAFETY: z, m, the sum's row and each weight row have h elements.
                 unsafe {
-                    each_vector::<V>(h, |v, len| {
-                        store(activation.value(load::<V>(m.add(v), len)), m.add(v), len);
+                    each_vector!(V, h, |v, len| {
+                        store(activation.value(load::<V>(z.add(v), len)), m.add(v), len);
                     });
                     for f in 0..s {
                         let w3 = w[pieces.w3.start + f * h..][..h].as_ptr();
                         self.head[(row * n + j) * s + f] = dot::<V>(w3, m, h) + w[pieces.b3.start + f];
                     }
-                    if shape.sum && i != j {
+                    if shape.sum {
                         let gate = if shape.gate { gate::<V>(self.context, m) } else { T::ONE };
                         let sum = self.sum[row * h..][..h].as_mut_ptr();
                         let gate = V::splat(gate);
-                        each_vector::<V>(h, |v, len| {
+                        each_vector!(V, h, |v, len| {
                             let new = gate.fma(load(m.add(v), len), load(sum.add(v), len));
                             store(new, sum.add(v), len);
                         });
@@ -135,11 +137,13 @@ pub(super) unsafe fn gate<V: Simd>(context: Context<'_, V::E>, m: *const V::E) -
     math::sigmoid(V::splat(s)).largest()
 }
 
-/// From `z2` (in `m`) and the outputs' gradients: `m`, the gradient of `z2` (in `g`), and the
-/// gradients of the weights behind it.
+/// From `z2` and the outputs' gradients: the gradient of `z2` (in `g`), and the gradients of the
+/// weights behind it.
 pub(super) struct MessagesAdjoint<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
+    pub(super) z: &'a [T],
+    /// Room for one message.
     pub(super) m: &'a mut [T],
     pub(super) g: &'a mut [T],
     /// Gradient of the sums, all of them.
@@ -162,15 +166,16 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
         let mut r = 0;
         for i in self.chunk.i.clone() {
             let point = self.chunk.sample * n + i;
-            for j in self.chunk.j.clone() {
-                let (m, g) = (self.m[r * h..][..h].as_mut_ptr(), self.g[r * h..][..h].as_mut_ptr());
-                let summed = shape.sum && i != j;
-                // SAFETY: m, g, the sum's row and each weight row have h elements, and the
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
+                let (z, m) = (self.z[r * h..][..h].as_ptr(), self.m[..h].as_mut_ptr());
+                let g = self.g[r * h..][..h].as_mut_ptr();
+                let summed = shape.sum;
+                // SAFETY: z, m, g, the sum's row and each weight row have h elements, and the
                 // pieces lie in dw and w.
                 unsafe {
                     // First m and σ'(z2), the latter where the gradient will be.
-                    each_vector::<V>(h, |v, len| {
-                        let (value, slope) = activation.value_and_derivative(load::<V>(m.add(v), len));
+                    each_vector!(V, h, |v, len| {
+                        let (value, slope) = activation.value_and_derivative(load::<V>(z.add(v), len));
                         store(value, m.add(v), len);
                         store(slope, g.add(v), len);
                     });
@@ -190,7 +195,7 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                     for (f, &head) in head.iter().enumerate() {
                         *dw.add(pieces.b3.start + f) += head;
                     }
-                    each_vector::<V>(h, |v, len| {
+                    each_vector!(V, h, |v, len| {
                         let message = load::<V>(m.add(v), len);
                         let mut grad = V::splat(T::ZERO);
                         if summed {
@@ -247,13 +252,13 @@ impl<T: Real> Kernel<T> for HiddenAdjoint<'_, T> {
         for (row, i) in self.chunk.i.clone().enumerate() {
             let point = self.chunk.sample * n + i;
             let da = self.da[row * h..][..h].as_mut_ptr();
-            for j in self.chunk.j.clone() {
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
                 let (g, slope) = (self.g[r * h..][..h].as_ptr(), self.slope[r * h..][..h].as_ptr());
                 let db = self.db[j * h..][..h].as_mut_ptr();
                 let e = &e[(point * n + j) * k..][..k];
                 // SAFETY: all rows have h elements, C and its gradient k of them.
                 unsafe {
-                    each_vector::<V>(h, |v, len| {
+                    each_vector!(V, h, |v, len| {
                         let grad = load::<V>(g.add(v), len).mul(load(slope.add(v), len));
                         store(grad.add(load(da.add(v), len)), da.add(v), len);
                         store(grad.add(load(db.add(v), len)), db.add(v), len);
@@ -264,7 +269,7 @@ impl<T: Real> Kernel<T> for HiddenAdjoint<'_, T> {
                     });
                     for f in 0..k {
                         let mut sum = V::splat(T::ZERO);
-                        each_vector::<V>(h, |v, len| {
+                        each_vector!(V, h, |v, len| {
                             let grad = load::<V>(g.add(v), len).mul(load(slope.add(v), len));
                             sum = grad.fma(load(c.add(f * h + v), len), sum);
                         });

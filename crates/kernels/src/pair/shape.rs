@@ -34,12 +34,12 @@ pub(super) struct Pieces {
     pub(super) len: usize,
 }
 
-/// Pairs in a chunk: 8 tiles of 12 rows; with H = 128 in f32 each buffer is 48 KiB.
-const CHUNK: usize = 96;
+/// Pairs in a chunk: about 8 tiles of 12 rows; with H = 128 in f32 each buffer is 52 KiB.
+const CHUNK: usize = 104;
 /// Tasks over the batch, each with one partial weight gradient (64 KiB at H = 128).
 const TASKS: usize = 32;
 
-/// Pairs `(i, j)` with `i` and `j` in two ranges, of one sample.
+/// Pairs `(i, j)`, `i ≠ j`, with `i` and `j` in two ranges, of one sample.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
     pub(super) sample: usize,
@@ -49,7 +49,15 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn pairs(&self) -> usize {
-        self.i.len() * self.j.len()
+        let (first, last) = (self.i.start.max(self.j.start), self.i.end.min(self.j.end));
+        self.i.len() * self.j.len() - last.saturating_sub(first)
+    }
+
+    /// Where the chunk's pairs begin in the list of all pairs: they follow one another there,
+    /// since a chunk has several rows `i` only if it has all columns `j`.
+    pub(super) fn first_pair(&self, n: usize) -> usize {
+        let rank = self.j.start - usize::from(self.j.start > self.i.start);
+        (self.sample * n + self.i.start) * (n - 1) + rank
     }
 }
 
@@ -84,6 +92,11 @@ impl Shape {
         self.batch * self.n * self.n * self.s
     }
 
+    /// Elements of all messages.
+    pub(super) fn messages_len(self) -> usize {
+        self.batch * self.n * (self.n - 1) * self.h
+    }
+
     /// Rough number of vector operations.
     pub(super) fn work(self) -> usize {
         self.batch * self.n * self.n * self.h * (self.h / 8 + 8)
@@ -116,8 +129,9 @@ impl Shape {
 
     /// The chunks of one sample's rows `i`, in order.
     pub(super) fn chunks(self, sample: usize, i: Range<usize>) -> impl Iterator<Item = Chunk> {
-        let rows = (CHUNK / self.n.max(1)).max(1);
-        let cols = self.n.min(CHUNK).max(1);
+        let rows = (CHUNK / self.n.saturating_sub(1).max(1)).max(1);
+        // One more column than pairs fit: the diagonal is none, unless it lies in another chunk.
+        let cols = if self.n <= CHUNK + 1 { self.n.max(1) } else { CHUNK };
         let n = self.n;
         i.clone().step_by(rows).flat_map(move |first| {
             let i = first..(first + rows).min(i.end);
@@ -127,7 +141,7 @@ impl Shape {
 
     /// Most pairs in a chunk.
     pub(super) fn chunk_pairs(self) -> usize {
-        CHUNK.max(self.n.min(CHUNK))
+        CHUNK
     }
 }
 
@@ -143,15 +157,24 @@ mod tests {
             for t in 0..shape.tasks() {
                 let (samples, rows) = shape.task(t);
                 for sample in samples {
+                    let mut expected_first = (sample * n + rows.start) * (n - 1);
                     for chunk in shape.chunks(sample, rows.clone()) {
+                        let mut counted = 0;
+                        assert_eq!(chunk.first_pair(n), expected_first);
+                        expected_first += chunk.pairs();
                         assert!(chunk.pairs() <= shape.chunk_pairs());
                         for i in chunk.i.clone() {
-                            chunk.j.clone().for_each(|j| seen[(sample * n + i) * n + j] += 1);
+                            for j in chunk.j.clone().filter(|&j| j != i) {
+                                seen[(sample * n + i) * n + j] += 1;
+                                counted += 1;
+                            }
                         }
+                        assert_eq!(counted, chunk.pairs());
                     }
                 }
             }
-            assert!(seen.iter().all(|&s| s == 1), "{batch} samples of {n}");
+            let diagonal = |at: usize| at / n % n == at % n;
+            assert!((0..seen.len()).all(|at| seen[at] == u8::from(!diagonal(at))), "{batch} samples of {n}");
         }
     }
 }

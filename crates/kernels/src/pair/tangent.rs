@@ -1,7 +1,7 @@
 //! Value and tangent of a pair block together.
 
 use super::chunk::second_layer;
-use super::passes::{Context, Hidden, gate};
+use super::passes::{Context, Hidden, dot, gate};
 use super::shape::Chunk;
 use crate::activation::{each_vector, load, store};
 use crate::gemm::{Pack, Start, Strided, packed_len};
@@ -38,12 +38,12 @@ impl<T: Real> Kernel<T> for HiddenTangent<'_, T> {
         for i in self.chunk.i.clone() {
             let point = self.chunk.sample * n + i;
             let da = self.tangents.a[point * h..][..h].as_ptr();
-            for j in self.chunk.j.clone() {
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
                 let db = self.tangents.b[(self.chunk.sample * n + j) * h..][..h].as_ptr();
                 let de = &self.tangents.e[(point * n + j) * k..][..k];
                 let slope = self.slope[r * h..][..h].as_mut_ptr();
                 // SAFETY: all rows have h elements, C has k of them.
-                each_vector::<V>(h, |v, len| unsafe {
+                each_vector!(V, h, |v, len| unsafe {
                     let mut dz = load::<V>(da.add(v), len).add(load(db.add(v), len));
                     for (f, &de) in de.iter().enumerate() {
                         dz = V::splat(de).fma(load(c.as_ptr().add(f * h + v), len), dz);
@@ -75,35 +75,27 @@ impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
         let pieces = shape.pieces();
         let mut r = 0;
         for (row, i) in self.chunk.i.clone().enumerate() {
-            for j in self.chunk.j.clone() {
+            for j in self.chunk.j.clone().filter(|&j| j != i) {
                 let (m, dm) = (self.m[r * h..][..h].as_mut_ptr(), self.dm[r * h..][..h].as_mut_ptr());
-                let along = |w: &[T], dm: *const T| {
-                    let (mut sum, w) = (V::splat(T::ZERO), w[..h].as_ptr());
-                    // SAFETY: both have h elements; lanes behind the end are zero.
-                    each_vector::<V>(h, |v, len| unsafe {
-                        sum = load::<V>(w.add(v), len).fma(load(dm.add(v), len), sum);
-                    });
-                    sum.sum()
-                };
                 // SAFETY: all rows have h elements.
                 unsafe {
-                    each_vector::<V>(h, |v, len| {
+                    each_vector!(V, h, |v, len| {
                         let (value, slope) = activation.value_and_derivative(load::<V>(m.add(v), len));
                         store(value, m.add(v), len);
                         store(slope.mul(load(dm.add(v), len)), dm.add(v), len);
                     });
                     for f in 0..s {
-                        self.dhead[(row * n + j) * s + f] = along(&w[pieces.w3.start + f * h..], dm);
+                        self.dhead[(row * n + j) * s + f] = dot::<V>(w[pieces.w3.start + f * h..][..h].as_ptr(), dm, h);
                     }
-                    if shape.sum && i != j {
+                    if shape.sum {
                         let (mut open, mut opens) = (T::ONE, T::ZERO);
                         if shape.gate {
                             open = gate::<V>(self.context, m);
-                            opens = open * (T::ONE - open) * along(&w[pieces.wg.clone()], dm);
+                            opens = open * (T::ONE - open) * dot::<V>(w[pieces.wg.clone()].as_ptr(), dm, h);
                         }
                         let dsum = self.dsum[row * h..][..h].as_mut_ptr();
                         let (open, opens) = (V::splat(open), V::splat(opens));
-                        each_vector::<V>(h, |v, len| {
+                        each_vector!(V, h, |v, len| {
                             let before = load(dsum.add(v), len);
                             let d = open.fma(load(dm.add(v), len), before);
                             store(opens.fma(load(m.add(v), len), d), dsum.add(v), len);

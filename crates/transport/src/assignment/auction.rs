@@ -70,7 +70,8 @@ impl Assigner {
         let count = rows.len() as f64;
         let one = |i| {
             let reduced = cost.row(i).iter().zip(&self.v).map(|(c, v)| c - v);
-            let (sum, least) = reduced.fold((0.0, f64::INFINITY), |(s, m), r| (s + r, f64::min(m, r)));
+            let (sum, least) =
+                reduced.fold((0.0, f64::INFINITY), |(s, m), r| (s + r, f64::min(m, r)));
             sum / n as f64 - least
         };
         rows.map(one).sum::<f64>() / count

@@ -9,6 +9,8 @@ use crate::cost::CostView;
 use crate::error::TransportError;
 use crate::simd::Level;
 
+pub(crate) use scan::two_smallest;
+
 const FREE: usize = usize::MAX;
 
 /// An optimal assignment of every row to its own column, with the duals that prove it.
@@ -195,8 +197,8 @@ mod tests {
 
     #[test]
     fn fewer_rows_than_columns_leave_zero_potentials() {
-        let cost =
-            CostMatrix::squared_euclidean(&hash_points(3, 40, 3), &hash_points(4, 90, 3), 3).unwrap();
+        let cost = CostMatrix::squared_euclidean(&hash_points(3, 40, 3), &hash_points(4, 90, 3), 3)
+            .unwrap();
         let found = Assigner::new().solve(cost.view()).unwrap();
         assert_optimal_assignment(&found, cost.view(), 1e-13);
     }

@@ -21,8 +21,9 @@ impl CostMatrix {
     pub fn squared_euclidean(x: &[f64], y: &[f64], dim: usize) -> Result<Self, TransportError> {
         let (n, m) = (count_points("x", x, dim)?, count_points("y", y, dim)?);
         let (level, y_t) = (Level::detect(), transpose(y, dim));
-        let costs =
-            Self::from_rows(n, m, |i, row| squared_distances(level, &x[i * dim..][..dim], &y_t, 0, row));
+        let costs = Self::from_rows(n, m, |i, row| {
+            squared_distances(level, &x[i * dim..][..dim], &y_t, 0, row)
+        });
         let CostMatrix { values, rows, columns } = costs;
         Self::new(values, rows, columns)
     }

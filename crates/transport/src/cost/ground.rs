@@ -105,13 +105,25 @@ impl PointRows {
 
     /// Every `stride`-th source and target.
     pub(crate) fn thinned(&self, stride: usize) -> Self {
-        let thin = |p: &[f64]| p.chunks_exact(self.dim).step_by(stride).flatten().copied().collect();
+        let thin =
+            |p: &[f64]| p.chunks_exact(self.dim).step_by(stride).flatten().copied().collect();
         Self::new(thin(&self.x), thin(&self.y), self.dim, self.ground)
     }
 
     /// Every `stride`-th source, all targets.
     pub(crate) fn with_thinned_rows(&self, stride: usize) -> Self {
         Self { x: self.thinned(stride).x, ..self.clone() }
+    }
+
+    /// Mean cost of a matching once both clouds are moved to the same centre of mass: a scale for
+    /// differences of cost that a common displacement does not inflate.
+    pub(crate) fn centred_mean_cost(&self, column_of_row: &[usize]) -> f64 {
+        let (n, dim) = (column_of_row.len(), self.dim);
+        let step = |i: usize, k: usize| self.y[column_of_row[i] * dim + k] - self.x[i * dim + k];
+        let mean: Vec<f64> =
+            (0..dim).map(|k| (0..n).map(|i| step(i, k)).sum::<f64>() / n as f64).collect();
+        let square = |i| (0..dim).map(|k| (step(i, k) - mean[k]).powi(2)).sum();
+        (0..n).map(|i| self.ground.of_square(square(i))).sum::<f64>() / n as f64
     }
 
     /// Fails if the bounding box of both clouds is so large that a cost overflows.
@@ -139,7 +151,8 @@ impl CostRows for PointRows {
 
     #[inline]
     fn cost(&self, row: usize, column: usize) -> f64 {
-        let (x, y) = (&self.x[row * self.dim..][..self.dim], &self.y[column * self.dim..][..self.dim]);
+        let (x, y) =
+            (&self.x[row * self.dim..][..self.dim], &self.y[column * self.dim..][..self.dim]);
         let square = x.iter().zip(y).fold(0.0, |s, (a, b)| s + (a - b) * (a - b));
         self.ground.of_square(square)
     }

@@ -9,7 +9,6 @@ mod torus;
 use crate::error::{TransportError, check_length};
 use rayon::prelude::*;
 
-pub(crate) use euclidean::{squared_distances, transpose};
 pub use ground::Ground;
 pub(crate) use ground::{CostRows, PointRows};
 
@@ -137,8 +136,9 @@ mod tests {
         );
         let error = CostMatrix::new(vec![0.0; 5], 2, 3).unwrap_err();
         assert_eq!(error, TransportError::ShapeMismatch { what: "cost", expected: 6, found: 5 });
-        assert_eq!(CostMatrix::new(vec![], 0, 3).unwrap_err(), TransportError::Empty {
-            what: "cost"
-        });
+        assert_eq!(
+            CostMatrix::new(vec![], 0, 3).unwrap_err(),
+            TransportError::Empty { what: "cost" }
+        );
     }
 }

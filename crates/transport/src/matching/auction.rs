@@ -5,36 +5,64 @@ use super::{FREE, Search};
 use crate::cost::CostRows;
 
 impl Search {
-    /// Brings the potentials near their optimum by auctions at falling ε: each free row takes its
-    /// cheapest column and lowers that column's potential until the second cheapest is better by ε.
-    /// The matching is empty afterwards; the potentials are a start, and any start is correct.
+    /// Brings the potentials near their optimum by auctions at falling ε, then matches what it can
+    /// by augmenting row reduction. Any potentials are a correct start, so every limit here is a
+    /// matter of time only.
     ///
     /// # Source
     /// Bertsekas (1988), Annals of Operations Research 14, 105–123.
     pub(super) fn auctions(&mut self, cost: &impl CostRows, first: f64, last: f64) {
+        let n = cost.rows();
         let mut eps = first;
+        let (mut bids_left, mut previous_free) = (400 * n, usize::MAX);
         loop {
-            let finished = self.auction(cost, eps);
-            self.column_of_row.fill(FREE);
-            self.row_of_column.fill(FREE);
-            if !finished || eps <= last.max(f64::MIN_POSITIVE) {
-                break;
+            // Too small an ε for the present potentials is a price war: rows bid for the same
+            // columns (error / ε) times. It is cheaper to come back from a larger ε.
+            let budget = bids_left.min(24 * n);
+            let bids = self.auction(cost, eps, budget);
+            bids_left -= bids;
+            self.clear_matching();
+            if bids == budget && bids_left > 0 {
+                eps *= 25.0;
+                continue;
+            }
+            if eps <= last || bids_left == 0 {
+                for _ in 0..2 {
+                    self.augmenting_row_reduction(cost);
+                }
+                // Where costs differ between regions by orders of magnitude, `last` is still too
+                // large for the smallest; where they tie, no ε helps.
+                let free = self.free_rows.len();
+                let helped = free < previous_free - previous_free / 8;
+                if free <= n / 40 || !helped || bids_left == 0 {
+                    break;
+                }
+                previous_free = free;
+                self.clear_matching();
             }
             eps /= 5.0;
         }
     }
 
-    /// One auction from an empty matching; false if it was given up.
-    fn auction(&mut self, cost: &impl CostRows, eps: f64) -> bool {
-        // A price war between distant clusters takes (distance / ε) bids; searches end it sooner.
-        let mut bids_left = 64 * cost.rows();
+    fn clear_matching(&mut self) {
+        self.column_of_row.fill(FREE);
+        self.row_of_column.fill(FREE);
+        self.free_rows.clear();
+        self.free_rows.extend(0..self.column_of_row.len());
+    }
+
+    /// One auction from an empty matching: each free row takes its cheapest column and lowers that
+    /// column's potential until the second cheapest is better by ε. Returns the number of bids,
+    /// `budget` if it was given up.
+    fn auction(&mut self, cost: &impl CostRows, eps: f64, budget: usize) -> usize {
+        let mut bids = 0;
         for first in 0..cost.rows() {
             let mut row = first;
             while row != FREE {
-                if bids_left == 0 {
-                    return false;
+                if bids == budget {
+                    return budget;
                 }
-                bids_left -= 1;
+                bids += 1;
                 let (best, arc, second) = self.two_cheapest(cost, row);
                 let j = arc.column as usize;
                 if second.is_finite() {
@@ -45,12 +73,12 @@ impl Search {
                 row = displaced;
             }
         }
-        true
+        bids
     }
 
     /// Each free row takes its cheapest column and lowers that column's potential until its second
     /// cheapest is as good; the row it displaces goes next while the duals keep moving.
-    pub(super) fn augmenting_row_reduction(&mut self, cost: &impl CostRows) {
+    fn augmenting_row_reduction(&mut self, cost: &impl CostRows) {
         let queue = std::mem::take(&mut self.free_rows);
         // Longer chains of displacements cost more than the searches they save, and potentials that
         // fall by less than their rounding could displace each other for ever.

@@ -37,15 +37,11 @@ pub(crate) fn match_points(cost: &PointRows) -> Assignment {
     let coarse = match_points(&coarse_cost);
     let mut search = Search::new(cost);
     search.v = extend_potentials(cost, &coarse.row_potentials, level);
-    // The extended potentials are right on the large scale and wrong by about the cost of a step
-    // between neighbours. Auctions that start at too small an ε end in price wars, and starting at
-    // a quarter of the mean cost never did; stopping later than mean / n leaves fewer searches but
-    // takes longer than they do.
-    let mean = coarse.cost / coarse_cost.rows() as f64;
-    search.auctions(cost, mean / 4.0, mean / n as f64);
-    for _ in 0..2 {
-        search.augmenting_row_reduction(cost);
-    }
+    // Auctions that start at too small an ε end in price wars; starting at a quarter of the typical
+    // cost did not at n = 10 000, in 2 and 16 dimensions. Stopping later than typical / n leaves
+    // fewer searches but takes longer than they do.
+    let typical = coarse_cost.centred_mean_cost(&coarse.column_of_row);
+    search.auctions(cost, typical / 4.0, typical / n as f64);
     search.augment_all(cost);
     search.read_out()
 }

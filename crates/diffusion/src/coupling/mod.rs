@@ -1,0 +1,53 @@
+//! Couplings: which reference sample is paired with which datum.
+
+mod independent;
+mod optimal;
+mod sinkhorn;
+
+use std::sync::Arc;
+
+use langevin_core::{ConfigError, Coupling, Error};
+use serde::{Deserialize, Serialize};
+
+pub use independent::{Independent, Paired};
+pub use optimal::{Optimal, OptimalConfig};
+pub use sinkhorn::{SinkhornCoupling, SinkhornCouplingConfig};
+
+/// `[coupling]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CouplingConfig {
+    /// Any reference sample with any datum.
+    Independent(NoOptions),
+    /// The pairs that the data come in.
+    Paired(NoOptions),
+    /// Exact optimal transport within the batch; aware of conditions if told so.
+    Optimal(OptimalConfig),
+    /// Entropic optimal transport within the batch.
+    Sinkhorn(SinkhornCouplingConfig),
+}
+
+/// A section without keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoOptions {}
+
+impl CouplingConfig {
+    /// The coupling.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn build(&self) -> Result<Arc<dyn Coupling>, ConfigError> {
+        Ok(match self {
+            Self::Independent(_) => Arc::new(Independent),
+            Self::Paired(_) => Arc::new(Paired),
+            Self::Optimal(config) => Arc::new(config.build()?),
+            Self::Sinkhorn(config) => Arc::new(config.build()?),
+        })
+    }
+}
+
+/// A solver's error as one of a coupling between `rows` data and `columns` reference samples.
+fn failed(rows: usize, columns: usize) -> impl Fn(langevin_transport::TransportError) -> Error {
+    move |error| Error::Coupling { rows, columns, reason: error.to_string() }
+}

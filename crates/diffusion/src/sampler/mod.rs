@@ -1,0 +1,119 @@
+//! Samplers: how a trained network is walked from reference to data.
+//!
+//! All of the exponential family (DDPM, DDIM, DPM-Solver++, UniPC) is one [`jump`] along a blend of
+//! estimates; the others follow velocities.
+
+mod adaptive;
+mod ancestral;
+mod dpm_solver;
+mod euler;
+mod euler_maruyama;
+mod heun;
+mod predictor_corrector;
+mod unipc;
+
+use std::sync::Arc;
+
+use langevin_core::{ConfigError, Denoiser, Estimate, Process, Result, Rng, Sampler, State, Times};
+use serde::{Deserialize, Serialize};
+
+pub use adaptive::{Adaptive, AdaptiveConfig};
+pub use ancestral::{Ancestral, DdimConfig, DdpmConfig};
+pub use dpm_solver::{DpmSolver, DpmSolverConfig, DpmSolverSdeConfig};
+pub use euler::{Euler, EulerConfig};
+pub use euler_maruyama::{EulerMaruyama, EulerMaruyamaConfig};
+pub use heun::{Heun, HeunConfig};
+pub use predictor_corrector::{PredictorCorrector, PredictorCorrectorConfig};
+pub use unipc::{Unipc, UnipcConfig};
+
+/// `[sampler]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SamplerConfig {
+    /// Ancestral sampling, all noise drawn anew.
+    Ddpm(DdpmConfig),
+    /// Song et al. (2021): the part η² of DDPM's noise.
+    Ddim(DdimConfig),
+    /// Euler's rule; on categories τ-leaping.
+    Euler(EulerConfig),
+    /// τ-leaping by its own name: Euler's rule on categories.
+    TauLeaping(EulerConfig),
+    /// Heun's rule, with churn.
+    Heun(HeunConfig),
+    /// DPM-Solver++ 2M and 3M.
+    DpmSolver(DpmSolverConfig),
+    /// Their stochastic form.
+    DpmSolverSde(DpmSolverSdeConfig),
+    /// UniPC.
+    Unipc(UnipcConfig),
+    /// Euler–Maruyama.
+    EulerMaruyama(EulerMaruyamaConfig),
+    /// Predictor–corrector.
+    PredictorCorrector(PredictorCorrectorConfig),
+    /// Dormand–Prince with error control per sample.
+    Adaptive(AdaptiveConfig),
+}
+
+impl SamplerConfig {
+    /// The sampler.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn build(&self) -> Result<Arc<dyn Sampler>, ConfigError> {
+        Ok(match self {
+            Self::Ddpm(config) => Arc::new(config.build()?),
+            Self::Ddim(config) => Arc::new(config.build()?),
+            Self::Euler(config) | Self::TauLeaping(config) => Arc::new(config.build()?),
+            Self::Heun(config) => Arc::new(config.build()?),
+            Self::DpmSolver(config) => Arc::new(config.build()?),
+            Self::DpmSolverSde(config) => Arc::new(config.build()?),
+            Self::Unipc(config) => Arc::new(config.build()?),
+            Self::EulerMaruyama(config) => Arc::new(config.build()?),
+            Self::PredictorCorrector(config) => Arc::new(config.build()?),
+            Self::Adaptive(config) => Arc::new(config.build()?),
+        })
+    }
+}
+
+/// The estimate at one time for the whole batch.
+fn denoise(denoiser: &dyn Denoiser, x: &State, t: f64) -> Result<Estimate> {
+    denoiser.denoise(x, &Times::all(x.samples()?, t))
+}
+
+/// `x_s` by the jump of each factor; `tau` by the factor's own path.
+fn jump(
+    process: &Process,
+    x: &State,
+    estimate: &Estimate,
+    (t, s): (f64, f64),
+    tau: impl Fn(&dyn langevin_core::Path) -> f64,
+    rng: &mut Rng,
+) -> Result<State> {
+    process.map([x, estimate], |c, [x, estimate]| {
+        let path = c.path.as_ref();
+        c.factor.jump(x, estimate, &path.transition(t, s, tau(path)), rng)
+    })
+}
+
+/// The velocity of the probability flow at `(x, t)` that an estimate implies.
+fn velocity(process: &Process, x: &State, estimate: &Estimate, t: f64) -> Result<State> {
+    let times = Times::all(x.samples()?, t);
+    process.map([x, estimate], |c, [x, estimate]| {
+        c.factor.velocity(c.path.as_ref(), x, estimate, &times)
+    })
+}
+
+/// `x` moved along `tangent` for `dt`.
+fn follow(process: &Process, x: &State, tangent: &State, dt: f64, rng: &mut Rng) -> Result<State> {
+    let times = Times::all(x.samples()?, dt);
+    process.map([x, tangent], |c, [x, tangent]| c.factor.follow(x, tangent, &times, rng))
+}
+
+/// `Σ w_k estimate_k`, each made at its own state, as an estimate at `at`.
+fn blend(process: &Process, at: &State, terms: &[(f64, &State, &Estimate)]) -> Result<Estimate> {
+    let parts = process.components().iter().enumerate().map(|(i, c)| {
+        let terms: Vec<_> = terms.iter().map(|(w, x, e)| (*w, x.part(i), e.part(i))).collect();
+        c.factor.blend(at.part(i), &terms)
+    });
+    parts.collect::<Result<Vec<_>>>().map(State::new)
+}

@@ -1,0 +1,30 @@
+//! The promises of a sampler.
+
+use candle_core::{DType, Device};
+use langevin_core::rng::ids;
+use langevin_core::{
+    Denoiser, Process, Purpose, Rng, SampleId, Sampler, Seed, Silent, State, TimeGrid, sample,
+};
+
+use super::assert_same_bits;
+
+/// A sample has the same bits alone, in batches of 7, and all at once, and on a second run.
+///
+/// # Panics
+/// With the first promise that does not hold.
+pub fn sampler(sampler: &dyn Sampler, process: &Process, denoiser: &dyn Denoiser, grid: &TimeGrid) {
+    let run = |ids: Vec<SampleId>| -> State {
+        let mut reference = Rng::new(Seed(23), Purpose::Reference, ids.clone(), 0);
+        let x_1 = process.reference(DType::F64, &Device::Cpu, &mut reference).expect("a reference");
+        let rng = Rng::new(Seed(23), Purpose::Sampling, ids, 0);
+        sample(process, denoiser, sampler, grid, x_1, &rng, &mut Silent).expect("samples")
+    };
+    let n = 16;
+    let all = run(ids(0, n));
+    assert_same_bits("a second run", &all, &run(ids(0, n)));
+    for size in [1, 7] {
+        let batches: Vec<State> =
+            (0..n).step_by(size).map(|first| run(ids(first as u64, size.min(n - first)))).collect();
+        assert_same_bits(&format!("batches of {size}"), &all, &State::concat(&batches).expect("rows"));
+    }
+}
