@@ -6,7 +6,8 @@
 use candle_core::{Device, Result, Tensor, Var};
 use langevin_kernels::{
     Activation, AdamW, AdamWParams, Conv2d, PairWeights, attention, conv2d, displacement_sum,
-    layer_norm, linear, linear_act, pair_block, rng::Stream, softmax, squared_distances,
+    layer_norm, layer_norm_adjoint, linear, linear_act, pair_block, rng::Stream, softmax,
+    softmax_adjoint, squared_distances,
 };
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -114,9 +115,23 @@ fn case(name: &str) -> Result<Case> {
     Ok(match name {
         "mlp" => mlp(4096, 256, 3)?,
         "small_mlp" => mlp(256, 64, 4)?,
-        "softmax" => op(vec![var(1, &[100_000, 100], 1.0)?], |x| softmax(&x[0])),
+        // The operation and its adjoint alone; candle's tape adds passes of its own, see `_taped`.
+        "softmax" => {
+            let (x, g) = (normal(1, &[100_000, 100], 1.0)?, normal(2, &[100_000, 100], 1.0)?);
+            Box::new(move || softmax_adjoint(&softmax(&x)?, &g).map(drop))
+        }
         "layer_norm" => {
-            let inputs = vec![var(1, &[100_000, 100], 1.0)?, var(2, &[100], 1.0)?, var(3, &[100], 1.0)?];
+            let (x, g) = (normal(1, &[100_000, 100], 1.0)?, normal(2, &[100_000, 100], 1.0)?);
+            let (w, b) = (normal(3, &[100], 1.0)?, normal(4, &[100], 1.0)?);
+            Box::new(move || {
+                layer_norm(&x, Some(&w), Some(&b), 1e-5)?;
+                layer_norm_adjoint(&x, &w, &g, 1e-5).map(drop)
+            })
+        }
+        "softmax_taped" => op(vec![var(1, &[100_000, 100], 1.0)?], |x| softmax(&x[0])),
+        "layer_norm_taped" => {
+            let inputs =
+                vec![var(1, &[100_000, 100], 1.0)?, var(2, &[100], 1.0)?, var(3, &[100], 1.0)?];
             op(inputs, |x| layer_norm(&x[0], Some(&x[1]), Some(&x[2]), 1e-5))
         }
         "attention" => {
@@ -124,7 +139,11 @@ fn case(name: &str) -> Result<Case> {
             op(inputs, |x| attention(&x[0], &x[1], &x[2], 1.0 / 32f64.sqrt()))
         }
         "conv2d" => {
-            let inputs = vec![var(1, &[8, 32, 64, 64], 1.0)?, var(2, &[32, 32, 3, 3], 0.06)?, var(3, &[32], 1.0)?];
+            let inputs = vec![
+                var(1, &[8, 32, 64, 64], 1.0)?,
+                var(2, &[32, 32, 3, 3], 0.06)?,
+                var(3, &[32], 1.0)?,
+            ];
             op(inputs, |x| conv2d(&x[0], &x[1], Some(&x[2]), Conv2d { stride: 1, padding: 1 }))
         }
         "pair" => pair()?,

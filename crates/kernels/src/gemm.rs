@@ -178,9 +178,7 @@ pub(crate) fn product<V: Simd>(p: Product<'_, V::E>) {
             },
         };
         // SAFETY: the checks above cover all that a panel touches.
-        unsafe {
-            if panel.cols > V::LANES { panel.run::<V, 2>() } else { panel.run::<V, 1>() }
-        }
+        unsafe { if panel.cols > V::LANES { panel.run::<V, 2>() } else { panel.run::<V, 1>() } }
         j += width;
     }
 }
@@ -317,7 +315,15 @@ mod tests {
     use crate::isa::{dispatch, on_each};
     use crate::testing::numbers;
 
-    fn multiply<T: Real>(a: Strided<T>, b: Strided<T>, m: usize, k: usize, n: usize, start: Start<T>, c: &mut [T]) {
+    fn multiply<T: Real>(
+        a: Strided<T>,
+        b: Strided<T>,
+        m: usize,
+        k: usize,
+        n: usize,
+        start: Start<T>,
+        c: &mut [T],
+    ) {
         let mut packed = vec![T::ZERO; packed_len(k, n)];
         dispatch(Pack { b, inner: k, cols: n, to: &mut packed });
         dispatch(Product { a, packed: &packed, c, ldc: n, rows: m, inner: k, cols: n, start });
@@ -327,13 +333,25 @@ mod tests {
     #[test]
     fn integer_products_are_exact_on_every_set_and_shape() {
         fn check<T: Real>() {
-            for (m, k, n) in [(1, 1, 1), (7, 3, 5), (12, 64, 32), (13, 17, 33), (25, 8, 47), (6, 0, 4), (31, 19, 16)] {
+            for (m, k, n) in [
+                (1, 1, 1),
+                (7, 3, 5),
+                (12, 64, 32),
+                (13, 17, 33),
+                (25, 8, 47),
+                (6, 0, 4),
+                (31, 19, 16),
+            ] {
                 let a: Vec<T> = (0..m * k).map(|i| T::of((i * 7 % 11) as f64 - 5.0)).collect();
                 let b: Vec<T> = (0..k * n).map(|i| T::of((i * 5 % 13) as f64 - 6.0)).collect();
                 let bias: Vec<T> = (0..n.max(m)).map(|i| T::of(i as f64)).collect();
                 let bt: Vec<T> = (0..n * k).map(|i| b[(i % k) * n + i / k]).collect();
                 let at: Vec<T> = (0..k * m).map(|i| a[(i % m) * k + i / m]).collect();
-                for (which, start) in [Start::Zero, Start::Columns(&bias), Start::Rows(&bias), Start::Add].into_iter().enumerate() {
+                for (which, start) in
+                    [Start::Zero, Start::Columns(&bias), Start::Rows(&bias), Start::Add]
+                        .into_iter()
+                        .enumerate()
+                {
                     for (left, right) in [
                         (Strided::rows(&a, k), Strided::rows(&b, n)),
                         (Strided::rows(&a, k), Strided::transposed(&bt, k)),
@@ -343,9 +361,14 @@ mod tests {
                         multiply(left, right, m, k, n, start, &mut c);
                         for i in 0..m {
                             for j in 0..n {
-                                let dot: f64 = (0..k).map(|l| a[i * k + l].f64() * b[l * n + j].f64()).sum();
+                                let dot: f64 =
+                                    (0..k).map(|l| a[i * k + l].f64() * b[l * n + j].f64()).sum();
                                 let begin = [0.0, j as f64, i as f64, 3.0][which];
-                                assert_eq!(c[i * n + j].f64(), dot + begin, "{m} {k} {n} ({i}, {j})");
+                                assert_eq!(
+                                    c[i * n + j].f64(),
+                                    dot + begin,
+                                    "{m} {k} {n} ({i}, {j})"
+                                );
                             }
                         }
                     }

@@ -37,7 +37,10 @@ pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus,
 pub use attention::{attention, attention_dual};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
-pub use norm::{layer_norm, layer_norm_dual, rms_norm, rms_norm_dual, softmax, softmax_dual};
+pub use norm::{
+    layer_norm, layer_norm_adjoint, layer_norm_dual, rms_norm, rms_norm_dual, softmax,
+    softmax_adjoint, softmax_dual,
+};
 pub use optim::{AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm};
 pub use pair::{
     PairOutput, PairWeights, displacement_sum, displacement_sum_dual, pair_block, pair_block_dual,

@@ -66,6 +66,23 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
+/// A vector for results, without the pass that would fill it with zeros first.
+///
+/// # Safety
+/// Every element must be written before any is read. In tests the vector holds NaN, which an
+/// element that was not written would show.
+#[allow(clippy::uninit_vec)]
+pub(crate) unsafe fn unwritten<T: crate::Real>(len: usize) -> Vec<T> {
+    if cfg!(test) {
+        return vec![T::of(f64::NAN); len];
+    }
+    let mut values = Vec::with_capacity(len);
+    // SAFETY: the capacity is there, and the caller writes before reading; every bit pattern is a
+    // valid f32 or f64.
+    unsafe { values.set_len(len) };
+    values
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

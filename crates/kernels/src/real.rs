@@ -2,7 +2,7 @@
 
 use crate::simd::{F32x4, F32x8, F32x16, F64x2, F64x4, F64x8, Simd};
 use candle_core::{CpuStorage, Result, WithDType, bail};
-use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// `f32` or `f64`.
 ///
@@ -20,6 +20,7 @@ pub trait Real:
     + AddAssign
     + SubAssign
     + MulAssign
+    + DivAssign
     + Send
     + Sync
     + 'static
@@ -83,13 +84,21 @@ macro_rules! real {
             fn slice(storage: &CpuStorage) -> Result<&[Self]> {
                 match storage {
                     CpuStorage::$variant(values) => Ok(values),
-                    other => bail!("expected {}, got {:?}", stringify!($t), crate::tensor::dtype_of(other)),
+                    other => bail!(
+                        "expected {}, got {:?}",
+                        stringify!($t),
+                        crate::tensor::dtype_of(other)
+                    ),
                 }
             }
             fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
                 match storage {
                     CpuStorage::$variant(values) => Ok(values),
-                    other => bail!("expected {}, got {:?}", stringify!($t), crate::tensor::dtype_of(other)),
+                    other => bail!(
+                        "expected {}, got {:?}",
+                        stringify!($t),
+                        crate::tensor::dtype_of(other)
+                    ),
                 }
             }
             fn storage(values: Vec<Self>) -> CpuStorage {

@@ -82,13 +82,12 @@ pub(crate) fn sweep(folder: &Path) {
 pub(crate) mod tests {
     use super::*;
 
-    /// A disk with room for eight bytes.
-    pub(crate) struct FullDisk<'f>(&'f File, usize);
+    /// A disk with room for that many bytes.
+    struct FullDisk<'f>(&'f File, usize);
 
-    impl<'f> FullDisk<'f> {
-        pub(crate) fn boxed(file: &'f File) -> Box<dyn Write + 'f> {
-            Box::new(Self(file, 8))
-        }
+    /// A disk with room for eight bytes.
+    pub(crate) fn full_disk<'f>(file: &'f File) -> Box<dyn Write + 'f> {
+        Box::new(FullDisk(file, 8))
     }
 
     impl Write for FullDisk<'_> {
@@ -120,7 +119,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         write(&path, b"old").unwrap();
-        let error = write_through(&path, b"longer than eight", FullDisk::boxed).unwrap_err();
+        let error = write_through(&path, b"longer than eight", full_disk).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
         assert_eq!(error.path, path);
         assert_eq!(fs::read(&path).unwrap(), b"old");

@@ -73,7 +73,9 @@ impl Average {
     pub fn decay(&self, n: u64) -> f64 {
         match *self {
             Self::Constant { decay, warm_up: false } => decay,
-            Self::Constant { decay, warm_up: true } => decay.min((1.0 + n as f64) / (10.0 + n as f64)),
+            Self::Constant { decay, warm_up: true } => {
+                decay.min((1.0 + n as f64) / (10.0 + n as f64))
+            }
             Self::Power { gamma } => (1.0 - 1.0 / n as f64).powf(gamma + 1.0),
         }
     }

@@ -58,7 +58,9 @@ mod tests {
     #[test]
     fn means_are_over_samples_not_over_bins() {
         let mut bins = LossBins::default();
-        [(0.01, 1.0), (0.02, 3.0), (0.99, 8.0)].map(|(t, loss)| bins.add(t, loss));
+        for (t, loss) in [(0.01, 1.0), (0.02, 3.0), (0.99, 8.0)] {
+            bins.add(t, loss);
+        }
         let summary = bins.summary();
         assert_eq!(summary.loss, 4.0);
         assert_eq!(summary.loss_by_t[0], Some(2.0));

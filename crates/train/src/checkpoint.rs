@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use langevin_core::Seed;
-use langevin_kernels::optim::{AdamW, Moments};
+use langevin_kernels::{AdamW, Moments};
 use safetensors::SafeTensorError;
 
-use crate::atomic::{self, WriteError, Wrap};
+use crate::atomic::WriteError;
 use crate::hash;
 use crate::tensorfile::{Metadata, Tensors, decode, encode};
 
@@ -44,6 +44,16 @@ pub enum CheckpointError {
         expected: String,
         /// Hash of the content.
         found: String,
+    },
+    /// The file is of another version of the format.
+    #[error("{path} has format {found:?}, this version reads {expected:?}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Format in the file.
+        found: String,
+        /// The one that can be read.
+        expected: &'static str,
     },
     /// A metadata key or a tensor is not there, or has another form than expected.
     #[error("{path}: {what} is missing or malformed")]
@@ -100,7 +110,8 @@ impl SavedState {
 
     /// Adds `tensors` under `kind`.
     pub(crate) fn put(&mut self, kind: &str, tensors: Tensors) {
-        self.tensors.extend(tensors.into_iter().map(|(name, tensor)| (format!("{kind}/{name}"), tensor)));
+        self.tensors
+            .extend(tensors.into_iter().map(|(name, tensor)| (format!("{kind}/{name}"), tensor)));
     }
 
     /// Adds weights, moments and averages.
@@ -126,9 +137,15 @@ impl SavedState {
     }
 
     /// Puts moments and averages back; the weights are the caller's.
-    pub(crate) fn restore(&self, path: &Path, adam: &mut AdamW, names: &[String]) -> Result<(), CheckpointError> {
+    pub(crate) fn restore(
+        &self,
+        path: &Path,
+        adam: &mut AdamW,
+        names: &[String],
+    ) -> Result<(), CheckpointError> {
         let sizes: Vec<usize> = adam.vars().iter().map(|var| var.elem_count()).collect();
-        let missing = |what: &str| CheckpointError::Missing { path: path.into(), what: what.into() };
+        let missing =
+            |what: &str| CheckpointError::Missing { path: path.into(), what: what.into() };
         for ((name, state), len) in names.iter().zip(&mut adam.states).zip(sizes) {
             macro_rules! memory {
                 ($state:expr, $t:ty) => {{
@@ -136,7 +153,10 @@ impl SavedState {
                         let key = format!("{kind}/{name}");
                         let tensor = self.tensors.get(&key).ok_or_else(|| missing(&key))?;
                         let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<$t>());
-                        values.ok().filter(|values| values.len() == len).ok_or_else(|| missing(&key))
+                        values
+                            .ok()
+                            .filter(|values| values.len() == len)
+                            .ok_or_else(|| missing(&key))
                     };
                     $state.m = read("m")?;
                     $state.v = read("v")?;
@@ -174,18 +194,22 @@ impl SavedState {
     /// # Errors
     /// [`CheckpointError`] naming the file.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read { path: path.into(), source })?;
-        let (tensors, mut metadata) =
-            decode(&bytes).map_err(|source| CheckpointError::Damaged { path: path.into(), source })?;
-        let missing = |what: &str| CheckpointError::Missing { path: path.into(), what: what.into() };
+        let bytes =
+            fs::read(path).map_err(|source| CheckpointError::Read { path: path.into(), source })?;
+        let (tensors, mut metadata) = decode(&bytes)
+            .map_err(|source| CheckpointError::Damaged { path: path.into(), source })?;
+        let missing =
+            |what: &str| CheckpointError::Missing { path: path.into(), what: what.into() };
         let (expected, found) = hash::check(bytes).ok_or_else(|| missing("sha256"))?;
         if expected != found {
             return Err(CheckpointError::Hash { path: path.into(), expected, found });
         }
         let mut text = |key: &str| metadata.remove(key).ok_or_else(|| missing(key));
         let number = |key: &str, text: String| text.parse().map_err(|_| missing(key));
-        if text("format")? != FORMAT {
-            return Err(missing(FORMAT));
+        let format = text("format")?;
+        if format != FORMAT {
+            let (path, expected) = (path.into(), FORMAT);
+            return Err(CheckpointError::Version { path, found: format, expected });
         }
         Ok(Self {
             step: number("step", text("step")?)?,
@@ -198,168 +222,34 @@ impl SavedState {
 
     /// A number of the log that was open when the state was saved.
     pub(crate) fn log(&self) -> Option<Vec<f64>> {
-        let tensor = self.tensors.get("log/window").filter(|tensor| tensor.dtype() == DType::F64)?;
+        let tensor =
+            self.tensors.get("log/window").filter(|tensor| tensor.dtype() == DType::F64)?;
         tensor.to_vec1().ok()
-    }
-}
-
-/// The folder `state` of a run.
-#[derive(Debug, Clone)]
-pub struct StateFolder {
-    folder: PathBuf,
-    keep: usize,
-}
-
-/// A state that was found, and newer files that were passed over.
-#[derive(Debug)]
-pub struct Found {
-    /// The state.
-    pub state: SavedState,
-    /// Its file.
-    pub path: PathBuf,
-    /// What is wrong with each newer file.
-    pub rejected: Vec<CheckpointError>,
-}
-
-impl StateFolder {
-    /// The folder, of which saving keeps the last `keep` states.
-    pub fn new(folder: PathBuf, keep: usize) -> Self {
-        Self { folder, keep }
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Steps and files, newest first; empty if there is no folder.
-    pub fn list(&self) -> Vec<(u64, PathBuf)> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let step = |entry: fs::DirEntry| {
-            let name = entry.file_name();
-            let digits = name.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?;
-            Some((digits.parse().ok()?, entry.path()))
-        };
-        let mut found: Vec<(u64, PathBuf)> = entries.flatten().filter_map(step).collect();
-        found.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
-        found
-    }
-
-    /// The newest state that is whole; nothing if there is no file at all.
-    ///
-    /// # Errors
-    /// What is wrong with each file, newest first, if none is whole.
-    pub fn newest(&self) -> Result<Option<Found>, Vec<CheckpointError>> {
-        let mut rejected = Vec::new();
-        for (_, path) in self.list() {
-            match SavedState::load(&path) {
-                Ok(state) => return Ok(Some(Found { state, path, rejected })),
-                Err(error) => rejected.push(error),
-            }
-        }
-        if rejected.is_empty() { Ok(None) } else { Err(rejected) }
-    }
-
-    /// Writes a state, then removes states older than the last `keep`.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Write`]; all older states are then still there.
-    pub fn save(&self, state: &SavedState) -> Result<PathBuf, CheckpointError> {
-        self.save_through(state, |file| Box::new(file))
-    }
-
-    pub(crate) fn save_through(&self, state: &SavedState, wrap: Wrap) -> Result<PathBuf, CheckpointError> {
-        let path = self.folder.join(format!("step-{:08}.safetensors", state.step));
-        fs::create_dir_all(&self.folder).map_err(WriteError::at(&self.folder))?;
-        atomic::sweep(&self.folder);
-        atomic::write_through(&path, &state.bytes()?, wrap)?;
-        // Newer files are damaged ones that resuming passed over: they do not count, and are left
-        // for somebody to look at until this run reaches and replaces them.
-        let older = self.list().into_iter().filter(|(step, _)| *step <= state.step);
-        for (_, path) in older.skip(self.keep) {
-            // One that cannot be removed costs disk space only.
-            let _ = fs::remove_file(path);
-        }
-        Ok(path)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::atomic::tests::FullDisk;
+    use crate::posthoc::blank;
 
-    fn state(step: u64) -> SavedState {
-        let weights = Tensor::new(&[step as f32, 2.0], &Device::Cpu).unwrap();
-        let mut state = SavedState {
-            step,
-            seed: Seed(u64::MAX),
-            config: "[train]".into(),
-            data: "abc".into(),
-            tensors: Tensors::new(),
-        };
-        state.put("weights", Tensors::from([("w".into(), weights)]));
-        state
-    }
-
-    fn folder() -> (tempfile::TempDir, StateFolder) {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = StateFolder::new(temporary.path().join("state"), 2);
-        (temporary, folder)
-    }
-
+    /// A file of a later version, whole and sealed, is told from a damaged one.
     #[test]
-    fn the_last_states_are_kept_and_read_back() {
-        let (_guard, folder) = folder();
-        assert!(folder.newest().unwrap().is_none());
-        for step in [1, 2, 3] {
-            folder.save(&state(step)).unwrap();
-        }
-        assert_eq!(folder.list().iter().map(|(step, _)| *step).collect::<Vec<_>>(), [3, 2]);
-        let found = folder.newest().unwrap().unwrap();
-        assert_eq!((found.state.step, found.state.seed), (3, Seed(u64::MAX)));
-        assert_eq!(found.state.tensors("weights")["w"].to_vec1::<f32>().unwrap(), [3.0, 2.0]);
-        assert!(found.rejected.is_empty());
-    }
-
-    #[test]
-    fn damaged_files_are_named_and_the_one_before_is_taken() {
-        let (_guard, folder) = folder();
-        folder.save(&state(1)).unwrap();
-        let second = folder.save(&state(2)).unwrap();
-        let mut bytes = fs::read(&second).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&second, &bytes).unwrap();
-        let found = folder.newest().unwrap().unwrap();
-        assert_eq!(found.state.step, 1);
-        assert!(matches!(&found.rejected[..], [CheckpointError::Hash { path, .. }] if *path == second));
-        fs::write(&second, &bytes[..bytes.len() - 3]).unwrap();
-        let found = folder.newest().unwrap().unwrap();
-        assert!(matches!(&found.rejected[..], [CheckpointError::Damaged { path, .. }] if *path == second));
-        fs::write(folder.list()[1].1.clone(), b"").unwrap();
-        assert_eq!(folder.newest().unwrap_err().len(), 2);
-        assert!(matches!(SavedState::load(Path::new("no/such")), Err(CheckpointError::Read { .. })));
-    }
-
-    #[test]
-    fn a_full_disk_leaves_the_states_that_were_there() {
-        let (_guard, folder) = folder();
-        folder.save(&state(1)).unwrap();
-        let error = folder.save_through(&state(2), FullDisk::boxed).unwrap_err();
-        assert!(matches!(error, CheckpointError::Write(_)));
-        // Replacing a file of the same step fails the same way and leaves the old one whole.
-        assert!(folder.save_through(&state(1), FullDisk::boxed).is_err());
-        let found = folder.newest().unwrap().unwrap();
-        assert_eq!((found.state.step, found.rejected.len()), (1, 0));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_damaged_newer_file_does_not_push_out_a_good_one() {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = StateFolder::new(temporary.path().into(), 1);
-        fs::write(temporary.path().join("step-00000009.safetensors"), b"damaged").unwrap();
-        folder.save(&state(4)).unwrap();
-        assert_eq!(folder.newest().unwrap().unwrap().state.step, 4);
+    fn another_version_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step-00000003.safetensors");
+        let mut bytes = blank(3).bytes().unwrap();
+        let at = bytes.windows(FORMAT.len()).position(|w| w == FORMAT.as_bytes()).unwrap();
+        bytes[at + FORMAT.len() - 1] = b'9';
+        let seal = hash::check(bytes.clone()).unwrap().0;
+        let at = bytes.windows(seal.len()).position(|w| w == seal.as_bytes()).unwrap();
+        bytes[at..at + seal.len()].copy_from_slice(hash::placeholder().as_bytes());
+        hash::seal(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let error = SavedState::load(&path).unwrap_err();
+        assert!(
+            matches!(&error, CheckpointError::Version { found, .. } if found == "langevin-state-9"),
+            "{error}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The `[train]` section.
 
 use langevin_core::{ConfigError, config::require};
-use langevin_kernels::optim::AdamWParams;
+use langevin_kernels::AdamWParams;
 use serde::{Deserialize, Serialize};
 
 use crate::{Average, AverageConfig, LearningRate, LearningRateConfig, OptimiserConfig};
@@ -42,6 +42,10 @@ pub struct TrainConfig {
     /// Steps between saved states; 0 saves at the end and when stopped only.
     #[serde(default)]
     pub checkpoint_every: u64,
+    /// Seconds after which a state is saved at the end of a step, whatever the step; 0 for never.
+    /// Changes when states are saved, not what is in them.
+    #[serde(default)]
+    pub checkpoint_every_seconds: u64,
     /// Saved states that are kept; at least 1.
     #[serde(default = "three")]
     pub keep: usize,
@@ -75,7 +79,12 @@ impl TrainConfig {
     /// [`ConfigError`] naming the key that cannot be, relative to this section.
     pub fn build(&self) -> Result<TrainPlan, ConfigError> {
         // The step is a 32-bit word of the random generator's counter.
-        require("steps", self.steps, |n| n >= 1 && n < u64::from(u32::MAX), "from 1 to 4294967294")?;
+        require(
+            "steps",
+            self.steps,
+            |n| n >= 1 && n < u64::from(u32::MAX),
+            "from 1 to 4294967294",
+        )?;
         require("shards", self.shards, |n| n >= 1, "at least 1")?;
         let whole = |batch: usize| batch >= 1 && batch.is_multiple_of(self.shards);
         require("batch", self.batch, whole, "a positive multiple of shards")?;
@@ -93,10 +102,15 @@ impl TrainConfig {
         let average = |(i, config): (usize, &AverageConfig)| {
             config.build().map_err(|error| error.within(&format!("averages[{i}]")))
         };
-        let averages: Vec<Average> = self.averages.iter().enumerate().map(average).collect::<Result<_, _>>()?;
+        let averages: Vec<Average> =
+            self.averages.iter().enumerate().map(average).collect::<Result<_, _>>()?;
         let power = averages.iter().any(|a| matches!(a, Average::Power { .. }));
         if self.snapshot_every > 0 && !power {
-            return Err(ConfigError::new("snapshot_every", self.snapshot_every, "0 without an average of kind power"));
+            return Err(ConfigError::new(
+                "snapshot_every",
+                self.snapshot_every,
+                "0 without an average of kind power",
+            ));
         }
         Ok(TrainPlan { config: self.clone(), learning_rate, adam, averages })
     }
@@ -133,6 +147,11 @@ impl TrainPlan {
     }
 }
 
+/// Whether `seconds` have passed since the last saved state, `every` = 0 meaning never.
+pub(crate) fn overdue(seconds: f64, every: u64) -> bool {
+    every > 0 && seconds >= every as f64
+}
+
 /// Whether `step` is a multiple of `every`, 0 meaning never.
 pub(crate) fn due(step: u64, every: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
@@ -142,7 +161,8 @@ pub(crate) fn due(step: u64, every: u64) -> bool {
 mod tests {
     use super::*;
 
-    const SHORTEST: &str = "steps = 10\nbatch = 4\nlearning_rate = { kind = \"constant\", rate = 0.1 }\n";
+    const SHORTEST: &str =
+        "steps = 10\nbatch = 4\nlearning_rate = { kind = \"constant\", rate = 0.1 }\n";
 
     fn parse(more: &str) -> TrainConfig {
         toml::from_str(&format!("{SHORTEST}{more}")).unwrap()
@@ -155,6 +175,13 @@ mod tests {
         assert!(plan.averages().is_empty());
         let written = toml::to_string(plan.config()).unwrap();
         assert_eq!(toml::from_str::<TrainConfig>(&written).unwrap(), *plan.config());
+    }
+
+    #[test]
+    fn states_fall_due_by_steps_and_by_seconds() {
+        assert_eq!([0, 4, 5, 10].map(|step| due(step, 5)), [true, false, true, true]);
+        assert_eq!([59.9, 60.0, 61.0].map(|seconds| overdue(seconds, 60)), [false, true, true]);
+        assert!(!due(5, 0) && !overdue(1e9, 0));
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub enum TrainError {
         source: langevin_core::Error,
     },
     /// A loss is NaN or ±∞; the weights are those before this step.
-    #[error("step {step}: loss of sample {sample} is {value} at t = {t:.4} (noise bin {bin}); the weights were not updated")]
+    #[error(
+        "step {step}: loss of sample {sample} is {value} at t = {t:.4} (noise bin {bin}); the weights were not updated"
+    )]
     NonFiniteLoss {
         /// Step, counted from 1.
         step: u64,
@@ -72,7 +74,4 @@ pub enum TrainError {
     /// Weights do not fit the network.
     #[error("weights do not fit the network")]
     Network(#[from] NnError),
-    /// Signals cannot be watched.
-    #[error("cannot watch signals")]
-    Signals(#[source] std::io::Error),
 }

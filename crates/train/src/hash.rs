@@ -67,7 +67,8 @@ mod tests {
     fn a_changed_bit_breaks_the_seal() {
         // The config before the hash holds the mark itself, as text.
         let config = "\"sha256\":\"not here\"";
-        let metadata = Metadata::from([("config".into(), config.into()), ("sha256".into(), placeholder())]);
+        let metadata =
+            Metadata::from([("config".into(), config.into()), ("sha256".into(), placeholder())]);
         let mut bytes = encode(&Tensors::new(), &metadata).unwrap();
         seal(&mut bytes);
         let (carried, found) = check(bytes.clone()).unwrap();

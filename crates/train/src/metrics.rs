@@ -41,7 +41,8 @@ impl MetricsLog {
     /// # Errors
     /// [`WriteError`] naming the file.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> Result<(), WriteError> {
-        let mut text = serde_json::to_string(line).expect("lines have string keys and plain values");
+        let mut text =
+            serde_json::to_string(line).expect("lines have string keys and plain values");
         text.push('\n');
         // One write call per line: another process reading along sees whole lines.
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush());
@@ -55,7 +56,8 @@ fn kept(text: &str, step: u64) -> String {
     struct Step {
         step: u64,
     }
-    let keep = |line: &&str| serde_json::from_str::<Step>(line).is_ok_and(|found| found.step <= step);
+    let keep =
+        |line: &&str| serde_json::from_str::<Step>(line).is_ok_and(|found| found.step <= step);
     text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(keep).collect()
 }
 

@@ -61,7 +61,8 @@ impl ModelFile {
     /// # Errors
     /// [`ModelFileError::Read`] or [`ModelFileError::Damaged`].
     pub fn read(path: &Path) -> Result<Self, ModelFileError> {
-        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Read { path: path.into(), source })?;
+        let bytes = std::fs::read(path)
+            .map_err(|source| ModelFileError::Read { path: path.into(), source })?;
         Self::from_bytes(path, &bytes)
     }
 
@@ -71,8 +72,8 @@ impl ModelFile {
     /// # Errors
     /// [`ModelFileError::Damaged`].
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ModelFileError> {
-        let (tensors, metadata) =
-            decode(bytes).map_err(|source| ModelFileError::Damaged { path: path.into(), source })?;
+        let (tensors, metadata) = decode(bytes)
+            .map_err(|source| ModelFileError::Damaged { path: path.into(), source })?;
         Ok(Self { tensors, metadata })
     }
 
@@ -110,7 +111,10 @@ mod tests {
         let w = Tensor::new(&[1.0f32, 2.0, 3.0], &Device::Cpu).unwrap();
         let model = ModelFile {
             tensors: BTreeMap::from([("w".into(), w)]),
-            metadata: BTreeMap::from([("config".into(), "[train]\n".into()), ("seed".into(), "3".into())]),
+            metadata: BTreeMap::from([
+                ("config".into(), "[train]\n".into()),
+                ("seed".into(), "3".into()),
+            ]),
         };
         let hash = model.write(&path).unwrap();
         assert_eq!(hash, hash::model_hash(&path).unwrap());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use langevin_core::{ConfigError, config::require};
-use langevin_kernels::optim::{AdamW, AdamWParams, Moments};
+use langevin_kernels::{AdamW, AdamWParams, Moments};
 use serde::{Deserialize, Serialize};
 
 /// `[train.optimiser]`: AdamW of Loshchilov & Hutter (2019).

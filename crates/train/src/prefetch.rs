@@ -48,7 +48,8 @@ pub(crate) fn start<'scope>(
     let (sender, receiver) = sync_channel(ahead);
     let produce = move || {
         for step in steps {
-            let shards: Result<Shards> = (0..layout.shards).map(|i| layout.shard(feed, step, i)).collect();
+            let shards: Result<Shards> =
+                (0..layout.shards).map(|i| layout.shard(feed, step, i)).collect();
             let failed = shards.is_err();
             if sender.send(shards).is_err() || failed {
                 break;

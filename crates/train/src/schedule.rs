@@ -44,7 +44,8 @@ impl LearningRateConfig {
     /// # Errors
     /// [`ConfigError`] naming the key that cannot be.
     pub fn build(&self, steps: u64) -> Result<LearningRate, ConfigError> {
-        let positive = |rate| require("rate", rate, |r: f64| r > 0.0 && r.is_finite(), "a positive number");
+        let positive =
+            |rate| require("rate", rate, |r: f64| r > 0.0 && r.is_finite(), "a positive number");
         match *self {
             Self::Constant { rate, .. } => {
                 positive(rate)?;
@@ -92,27 +93,38 @@ impl LearningRate {
 mod tests {
     use super::*;
 
-    fn close(found: f64, expected: f64) {
-        assert!((found - expected).abs() < 1e-15, "{found}, expected {expected}");
+    /// The schedule has these rates at these updates.
+    fn passes(schedule: LearningRate, stations: &[(u64, f64)]) {
+        for &(n, expected) in stations {
+            let found = schedule.at(n);
+            assert!((found - expected).abs() < 1e-15, "{found} at {n}, expected {expected}");
+        }
     }
 
     #[test]
     fn schedules_pass_through_their_stations() {
         let constant = LearningRateConfig::Constant { rate: 0.1, warm_up: 4 }.build(100).unwrap();
-        [(1, 0.025), (3, 0.075), (4, 0.1), (100, 0.1)].map(|(n, rate)| close(constant.at(n), rate));
-        let cosine = LearningRateConfig::Cosine { rate: 0.1, warm_up: 10, last: 0.02 }.build(110).unwrap();
-        [(5, 0.05), (10, 0.1), (60, 0.06), (110, 0.02)].map(|(n, rate)| close(cosine.at(n), rate));
+        passes(constant, &[(1, 0.025), (3, 0.075), (4, 0.1), (100, 0.1)]);
+        let cosine =
+            LearningRateConfig::Cosine { rate: 0.1, warm_up: 10, last: 0.02 }.build(110).unwrap();
+        passes(cosine, &[(5, 0.05), (10, 0.1), (60, 0.06), (110, 0.02)]);
         let root = LearningRateConfig::InverseSquareRoot { rate: 0.1, warm_up: 2, decay_from: 25 };
         let root = root.build(1).unwrap();
-        [(1, 0.05), (2, 0.1), (25, 0.1), (100, 0.05), (2500, 0.01)].map(|(n, rate)| close(root.at(n), rate));
+        passes(root, &[(1, 0.05), (2, 0.1), (25, 0.1), (100, 0.05), (2500, 0.01)]);
     }
 
     #[test]
     fn impossible_values_are_named() {
         let key = |config: LearningRateConfig| config.build(10).unwrap_err().key;
         assert_eq!(key(LearningRateConfig::Constant { rate: 0.0, warm_up: 0 }), "rate");
-        assert_eq!(key(LearningRateConfig::Cosine { rate: 1.0, warm_up: 10, last: 0.0 }), "warm_up");
+        assert_eq!(
+            key(LearningRateConfig::Cosine { rate: 1.0, warm_up: 10, last: 0.0 }),
+            "warm_up"
+        );
         assert_eq!(key(LearningRateConfig::Cosine { rate: 1.0, warm_up: 1, last: 2.0 }), "last");
-        assert_eq!(key(LearningRateConfig::InverseSquareRoot { rate: 1.0, warm_up: 0, decay_from: 0 }), "decay_from");
+        assert_eq!(
+            key(LearningRateConfig::InverseSquareRoot { rate: 1.0, warm_up: 0, decay_from: 0 }),
+            "decay_from"
+        );
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{
-    Batch, Coupling, Loss, Network, Objective, Process, Purpose, Reading, Result, Rng, Seed, Source, State,
+    Batch, Coupling, Loss, Network, Objective, Process, Purpose, Reading, Result, Rng, Seed,
+    Source, State,
 };
-use langevin_kernels::optim::AdamW;
+use langevin_kernels::AdamW;
 
 use crate::optimiser;
 
@@ -43,7 +44,12 @@ pub struct CoupledFeed {
 impl CoupledFeed {
     /// Data of `source`, and the reference of `process` where it brings no other end, paired by
     /// `coupling` and given in the network's precision `dtype`.
-    pub fn new(source: Arc<dyn Source>, coupling: Arc<dyn Coupling>, process: Process, dtype: DType) -> Self {
+    pub fn new(
+        source: Arc<dyn Source>,
+        coupling: Arc<dyn Coupling>,
+        process: Process,
+        dtype: DType,
+    ) -> Self {
         Self { source, coupling, process, dtype }
     }
 }

@@ -75,7 +75,8 @@ fn scalars(line: &LogLine) -> Vec<(String, f64)> {
             values.push(("train/learning_rate".into(), line.learning_rate));
             values.push(("speed/steps_per_second".into(), line.steps_per_second));
             values.push(("speed/samples_per_second".into(), line.samples_per_second));
-            values.extend(line.scalars.iter().map(|(name, value)| (format!("train/{name}"), *value)));
+            values
+                .extend(line.scalars.iter().map(|(name, value)| (format!("train/{name}"), *value)));
             values
         }
     }
@@ -236,7 +237,8 @@ mod tests {
     #[test]
     fn every_start_has_its_own_file() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (Events::open(folder.path(), 0).unwrap(), Events::open(folder.path(), 0).unwrap());
+        let (first, second) =
+            (Events::open(folder.path(), 0).unwrap(), Events::open(folder.path(), 0).unwrap());
         assert_ne!(first.path, second.path);
     }
 }

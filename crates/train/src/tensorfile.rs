@@ -80,7 +80,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Tensors, Metadata), SafeTensorErro
             .into_iter()
             .find(|&dtype| type_name(dtype) == format!("{:?}", view.dtype()));
         let tensor = dtype
-            .and_then(|dtype| Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu).ok())
+            .and_then(|dtype| {
+                Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu).ok()
+            })
             .ok_or(SafeTensorError::TensorInvalidInfo)?;
         tensors.insert(name, tensor);
     }
@@ -101,7 +103,8 @@ mod tests {
             ("empty".to_string(), Tensor::zeros((0, 3), DType::F32, cpu).unwrap()),
         ]);
         let text = "[train]\nsteps = 3 # \"quoted\" ü";
-        let metadata = Metadata::from([("config".into(), text.into()), ("a".into(), String::new())]);
+        let metadata =
+            Metadata::from([("config".into(), text.into()), ("a".into(), String::new())]);
         let bytes = encode(&tensors, &metadata).unwrap();
         let (tensors, read) = decode(&bytes).unwrap();
         assert_eq!(read, metadata);
@@ -113,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_truncated_file_is_refused() {
-        let tensors = Tensors::from([("a".to_string(), Tensor::new(&[1.0f32, 2.0], &Device::Cpu).unwrap())]);
+        let tensors =
+            Tensors::from([("a".to_string(), Tensor::new(&[1.0f32, 2.0], &Device::Cpu).unwrap())]);
         let bytes = encode(&tensors, &Metadata::new()).unwrap();
         for length in [0, 4, 20, bytes.len() - 1] {
             assert!(decode(&bytes[..length]).is_err(), "{length} bytes");

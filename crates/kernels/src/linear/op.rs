@@ -3,7 +3,7 @@
 use super::passes::{Multiply, Sizes, column_sums, forward, input_gradient, weight_gradient};
 use crate::activation::Activation;
 use crate::isa::dispatch;
-use crate::parallel::{Shared, for_blocks};
+use crate::parallel::{Shared, for_blocks, unwritten};
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, rows_of, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -27,9 +27,20 @@ pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
 ///
 /// # Errors
 /// As [`linear`].
-pub fn linear_act(x: &Tensor, w: &Tensor, b: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+pub fn linear_act(
+    x: &Tensor,
+    w: &Tensor,
+    b: Option<&Tensor>,
+    activation: Activation,
+) -> Result<Tensor> {
     let tracked = [Some(x), Some(w), b].into_iter().flatten().any(wants_gradient);
-    fn run<T: Real>(x: &Tensor, w: &Tensor, b: Option<&Tensor>, activation: Activation, keep: bool) -> Result<Tensor> {
+    fn run<T: Real>(
+        x: &Tensor,
+        w: &Tensor,
+        b: Option<&Tensor>,
+        activation: Activation,
+        keep: bool,
+    ) -> Result<Tensor> {
         apply::<T>(x, w, b, activation, keep).map(|(y, _)| y)
     }
     by_dtype!(same_dtype(x, w)?, run(x, w, b, activation, tracked))
@@ -39,7 +50,12 @@ pub fn linear_act(x: &Tensor, w: &Tensor, b: Option<&Tensor>, activation: Activa
 ///
 /// # Errors
 /// As [`linear`], or if `dx` differs from `x` in shape or element type.
-pub fn linear_dual(x: &Tensor, dx: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+pub fn linear_dual(
+    x: &Tensor,
+    dx: &Tensor,
+    w: &Tensor,
+    b: Option<&Tensor>,
+) -> Result<(Tensor, Tensor)> {
     linear_act_dual(x, dx, w, b, Activation::Identity)
 }
 
@@ -68,9 +84,10 @@ pub fn linear_act_dual(
         let (y, slope) = apply::<T>(x, w, b, activation, true)?;
         let dx = dx.detach().contiguous()?;
         let w = w.detach().contiguous()?;
-        let sizes = sizes(&x, &w, b)?;
+        let sizes = sizes(x, &w, b)?;
         let (dxv, wv) = (View::of(&dx)?, View::of(&w)?);
-        let mut dy = vec![T::ZERO; sizes.rows * sizes.outer];
+        // SAFETY: the forward pass writes every element.
+        let mut dy = unsafe { unwritten(sizes.rows * sizes.outer) };
         forward(sizes, (dxv.slice()?, wv.slice()?, None), Activation::Identity, &mut dy, None);
         if let Some(slope) = slope.get() {
             dy = times(&dy, slope);
@@ -118,7 +135,8 @@ fn sizes(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Sizes> {
 
 /// `a b`, element by element.
 fn times<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
-    let mut out = vec![T::ZERO; a.len()];
+    // SAFETY: the blocks below cover every element.
+    let mut out = unsafe { unwritten(a.len()) };
     let shared = Shared::new(&mut out);
     for_blocks(a.len(), crate::activation::POINTWISE_BLOCK, a.len(), |_, r| {
         // SAFETY: blocks are disjoint.
@@ -146,9 +164,11 @@ impl<T: Real> Affine<T> {
         let b = b.map(|(s, l)| slice_of::<T>(s, l)).transpose()?;
         let (outer, inner) = lw.shape().dims2()?;
         let rows = lx.shape().elem_count() / inner.max(1);
-        let mut y = vec![T::ZERO; rows * outer];
         let keep = self.keep && self.activation != Activation::Identity;
-        let mut slope = keep.then(|| vec![T::ZERO; rows * outer]);
+        // SAFETY: the forward pass writes every element of both.
+        let mut y = unsafe { unwritten(rows * outer) };
+        // SAFETY: as above.
+        let mut slope = keep.then(|| unsafe { unwritten(rows * outer) });
         let sizes = Sizes { rows, inner, outer };
         forward(sizes, (x, w, b), self.activation, &mut y, slope.as_deref_mut());
         if let Some(slope) = slope {
@@ -160,14 +180,22 @@ impl<T: Real> Affine<T> {
         Ok((T::storage(y), shape.into()))
     }
 
-    fn gradients(&self, x: &Tensor, w: &Tensor, b: Option<&Tensor>, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn gradients(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: Option<&Tensor>,
+        grad: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let s = sizes(x, w, b)?;
         let grad = grad.contiguous()?;
         let (xv, wv, gv) = (View::of(x)?, View::of(w)?, View::of(&grad)?);
-        let scaled = self.slope.get().map(|slope| gv.slice().map(|g| times(g, slope))).transpose()?;
+        let scaled =
+            self.slope.get().map(|slope| gv.slice().map(|g| times(g, slope))).transpose()?;
         let g: &[T] = scaled.as_deref().map_or_else(|| gv.slice(), Ok)?;
         let dx = wants_gradient(x).then(|| {
-            let mut dx = vec![T::ZERO; s.rows * s.inner];
+            // SAFETY: the product writes every element.
+            let mut dx = unsafe { unwritten(s.rows * s.inner) };
             input_gradient(s, g, wv.slice()?, &mut dx);
             tensor(dx, x.shape())
         });
@@ -176,7 +204,8 @@ impl<T: Real> Affine<T> {
             weight_gradient(s, g, xv.slice()?, &mut dw);
             tensor(dw, w.shape())
         });
-        let db = b.filter(|b| wants_gradient(b)).map(|b| tensor(column_sums(g, s.outer), b.shape()));
+        let db =
+            b.filter(|b| wants_gradient(b)).map(|b| tensor(column_sums(g, s.outer), b.shape()));
         Ok([dx.transpose()?, dw.transpose()?, db.transpose()?])
     }
 }
@@ -186,11 +215,23 @@ impl<T: Real> CustomOp2 for Affine<T> {
         "linear"
     }
 
-    fn cpu_fwd(&self, sx: &CpuStorage, lx: &Layout, sw: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        sx: &CpuStorage,
+        lx: &Layout,
+        sw: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.run((sx, lx), (sw, lw), None)
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, _] = self.gradients(x, w, None, grad)?;
         Ok((dx, dw))
     }
@@ -243,8 +284,11 @@ mod tests {
     fn values_are_candles() {
         on_each(|_| {
             for (batch, inner, outer) in [(1, 1, 1), (7, 3, 65), (4, 130, 31)] {
-                let (x, w, b) =
-                    (normal::<f64>(1, &[2, batch, inner]), normal::<f64>(2, &[outer, inner]), normal::<f64>(3, &[outer]));
+                let (x, w, b) = (
+                    normal::<f64>(1, &[2, batch, inner]),
+                    normal::<f64>(2, &[outer, inner]),
+                    normal::<f64>(3, &[outer]),
+                );
                 assert_close("f64", &linear(&x, &w, Some(&b)).unwrap(), &plain(&x, &w, &b), 1e-12);
                 let [x, w, b] = [x, w, b].map(|t| t.to_dtype(DType::F32).unwrap());
                 let y = linear(&x, &w, Some(&b)).unwrap().to_dtype(DType::F64).unwrap();
@@ -256,7 +300,8 @@ mod tests {
     #[test]
     fn adjoint_and_tangent() {
         on_each(|_| {
-            let (x, w, b) = (normal::<f64>(1, &[3, 7, 5]), normal::<f64>(2, &[9, 5]), normal::<f64>(3, &[9]));
+            let (x, w, b) =
+                (normal::<f64>(1, &[3, 7, 5]), normal::<f64>(2, &[9, 5]), normal::<f64>(3, &[9]));
             check_adjoint(&[x.clone(), w.clone()], |t| linear(&t[0], &t[1], None));
             for activation in ALL {
                 let f = |x: &Tensor| linear_act(x, &w, Some(&b), activation);
@@ -271,26 +316,36 @@ mod tests {
     /// More rows than a summing block, so that merging is in the test.
     #[test]
     fn long_batches_sum_right() {
-        let (x, w, b) = (normal::<f64>(1, &[700, 3]), normal::<f64>(2, &[130, 3]), normal::<f64>(3, &[130]));
+        let (x, w, b) =
+            (normal::<f64>(1, &[700, 3]), normal::<f64>(2, &[130, 3]), normal::<f64>(3, &[130]));
         check_adjoint(&[x, w, b], |t| linear_act(&t[0], &t[1], Some(&t[2]), Activation::Silu));
     }
 
     #[test]
     fn rows_do_not_know_their_batch() {
-        let (x, w, b) = (normal::<f32>(1, &[256, 64]), normal::<f32>(2, &[70, 64]), normal::<f32>(3, &[70]));
+        let (x, w, b) =
+            (normal::<f32>(1, &[256, 64]), normal::<f32>(2, &[70, 64]), normal::<f32>(3, &[70]));
         let whole = linear_act(&x, &w, Some(&b), Activation::Silu).unwrap();
         for batch in [1, 7, 100] {
             for start in [0, 1, 101, 156] {
                 let some = x.narrow(0, start, batch).unwrap();
                 let y = linear_act(&some, &w, Some(&b), Activation::Silu).unwrap();
-                assert_eq!(flat(&y), flat(&whole.narrow(0, start, batch).unwrap()), "{batch} from {start}");
+                assert_eq!(
+                    flat(&y),
+                    flat(&whole.narrow(0, start, batch).unwrap()),
+                    "{batch} from {start}"
+                );
             }
         }
     }
 
     #[test]
     fn threads_change_nothing() {
-        let (x, w, b) = (normal::<f32>(1, &[1000, 130]), normal::<f32>(2, &[140, 130]), normal::<f32>(3, &[140]));
+        let (x, w, b) = (
+            normal::<f32>(1, &[1000, 130]),
+            normal::<f32>(2, &[140, 130]),
+            normal::<f32>(3, &[140]),
+        );
         check_threads(|| {
             let vars = [&x, &w, &b].map(|t| Var::from_tensor(t).unwrap());
             let y = linear_act(&vars[0], &vars[1], Some(&vars[2]), Activation::Gelu).unwrap();

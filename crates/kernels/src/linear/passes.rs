@@ -29,7 +29,11 @@ impl Sizes {
 }
 
 /// `z → σ(z)` in place, `slope ← σ'(z)`.
-pub(crate) struct ActivateKeep<'a, T>(pub(crate) Activation, pub(crate) &'a mut [T], pub(crate) &'a mut [T]);
+pub(crate) struct ActivateKeep<'a, T>(
+    pub(crate) Activation,
+    pub(crate) &'a mut [T],
+    pub(crate) &'a mut [T],
+);
 
 impl<T: Real> Kernel<T> for ActivateKeep<'_, T> {
     type Output = ();
@@ -109,7 +113,9 @@ pub(crate) fn forward<T: Real>(
             match (&slope, activation) {
                 (_, Activation::Identity) => {}
                 // SAFETY: blocks of rows are disjoint.
-                (Some(slope), _) => dispatch(ActivateKeep(activation, y, unsafe { slope.part(part) })),
+                (Some(slope), _) => {
+                    dispatch(ActivateKeep(activation, y, unsafe { slope.part(part) }))
+                }
                 (None, _) => dispatch(Activate(activation, y)),
             }
         });

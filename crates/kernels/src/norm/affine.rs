@@ -4,10 +4,12 @@ use super::softmax::block_rows;
 use crate::activation::{each_vector, load, store};
 use crate::isa::{Kernel, dispatch};
 use crate::linear::passes::merge;
-use crate::parallel::{Shared, for_blocks, map_blocks};
+use crate::parallel::{Shared, for_blocks, map_blocks, unwritten};
 use crate::real::Real;
 use crate::simd::Simd;
-use crate::tensor::{View, by_dtype, dtype_of, rows_of, same_dtype, slice_of, tensor, wants_gradient};
+use crate::tensor::{
+    View, by_dtype, dtype_of, rows_of, same_dtype, slice_of, tensor, wants_gradient,
+};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// `y = w (x − mean x) / √(var x + eps) + b` over the last dimension; Ba et al. (2016).
@@ -50,8 +52,27 @@ pub fn rms_norm(x: &Tensor, w: Option<&Tensor>, eps: f64) -> Result<Tensor> {
 ///
 /// # Errors
 /// As [`layer_norm_dual`].
-pub fn rms_norm_dual(x: &Tensor, dx: &Tensor, w: Option<&Tensor>, eps: f64) -> Result<(Tensor, Tensor)> {
+pub fn rms_norm_dual(
+    x: &Tensor,
+    dx: &Tensor,
+    w: Option<&Tensor>,
+    eps: f64,
+) -> Result<(Tensor, Tensor)> {
     dual(x, dx, w, None, Norm { centred: false, eps })
+}
+
+/// Gradients of `x`, `w` and `b` of [`layer_norm`] from the output's gradient `g`, without a graph;
+/// what its node computes.
+///
+/// # Errors
+/// As [`layer_norm`], or if `g` differs from `x` in shape or element type.
+pub fn layer_norm_adjoint(x: &Tensor, w: &Tensor, g: &Tensor, eps: f64) -> Result<[Tensor; 3]> {
+    if x.dims() != g.dims() {
+        bail!("shapes differ: x {:?}, g {:?}", x.dims(), g.dims());
+    }
+    let (w, _) = weights(x, Some(w), None)?;
+    let norm = Norm { centred: true, eps };
+    by_dtype!(same_dtype(x, g)?, adjoint(norm, &x.contiguous()?, &w, &g.contiguous()?))
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +86,9 @@ struct Norm {
 fn weights(x: &Tensor, w: Option<&Tensor>, b: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
     let (_, width) = rows_of(x)?;
     let or = |t: Option<&Tensor>, constant: f64| match t {
-        Some(t) if t.dims() != [width] => bail!("rows have {width} elements, weights {:?}", t.dims()),
+        Some(t) if t.dims() != [width] => {
+            bail!("rows have {width} elements, weights {:?}", t.dims())
+        }
         Some(t) => {
             same_dtype(x, t)?;
             t.contiguous()
@@ -220,7 +243,8 @@ fn tangent<T: Real>(norm: Norm, x: &Tensor, dx: &Tensor, w: &Tensor) -> Result<T
     let (rows, width) = rows_of(x)?;
     let (xv, dv, wv) = (View::of(x)?, View::of(dx)?, View::of(w)?);
     let (x_all, d_all, w) = (xv.slice::<T>()?, dv.slice::<T>()?, wv.slice::<T>()?);
-    let mut out = vec![T::ZERO; x_all.len()];
+    // SAFETY: the blocks below cover every element.
+    let mut out = unsafe { unwritten(x_all.len()) };
     let shared = Shared::new(&mut out);
     for_blocks(rows, block_rows(width), 4 * x_all.len(), |_, r| {
         let r = r.start * width..r.end * width;
@@ -236,7 +260,8 @@ fn adjoint<T: Real>(norm: Norm, x: &Tensor, w: &Tensor, grad: &Tensor) -> Result
     let (rows, width) = rows_of(x)?;
     let (xv, gv, wv) = (View::of(x)?, View::of(grad)?, View::of(w)?);
     let (x_all, g_all, ws) = (xv.slice::<T>()?, gv.slice::<T>()?, wv.slice::<T>()?);
-    let mut out = vec![T::ZERO; x_all.len()];
+    // SAFETY: the blocks below cover every element.
+    let mut out = unsafe { unwritten(x_all.len()) };
     let shared = Shared::new(&mut out);
     // A block's weight sums are as long as a row: several rows per block, however wide.
     let block = block_rows(width).max(16);
@@ -276,9 +301,11 @@ impl CustomOp3 for Norm {
             b: (&CpuStorage, &Layout),
         ) -> Result<(CpuStorage, Shape)> {
             let shape = x.1.shape().clone();
-            let (x, w, b) = (slice_of::<T>(x.0, x.1)?, slice_of::<T>(w.0, w.1)?, slice_of::<T>(b.0, b.1)?);
+            let (x, w, b) =
+                (slice_of::<T>(x.0, x.1)?, slice_of::<T>(w.0, w.1)?, slice_of::<T>(b.0, b.1)?);
             let width = w.len();
-            let mut y = vec![T::ZERO; x.len()];
+            // SAFETY: the blocks below cover every element.
+            let mut y = unsafe { unwritten(x.len()) };
             let shared = Shared::new(&mut y);
             for_blocks(x.len() / width.max(1), block_rows(width), 4 * x.len(), |_, r| {
                 let r = r.start * width..r.end * width;
@@ -326,14 +353,21 @@ mod tests {
     fn values_adjoint_tangent() {
         on_each(|_| {
             for width in [2, 16, 37, 100] {
-                let (x, w, b) = (normal::<f64>(1, &[3, 4, width]), normal::<f64>(2, &[width]), normal::<f64>(3, &[width]));
+                let (x, w, b) = (
+                    normal::<f64>(1, &[3, 4, width]),
+                    normal::<f64>(2, &[width]),
+                    normal::<f64>(3, &[width]),
+                );
                 let zero = b.zeros_like().unwrap();
                 let y = layer_norm(&x, Some(&w), Some(&b), 1e-5).unwrap();
                 assert_close("layer f64", &y, &plain(&x, &w, &b, true), 1e-12);
                 let y = rms_norm(&x, Some(&w), 1e-5).unwrap();
                 assert_close("rms f64", &y, &plain(&x, &w, &zero, false), 1e-12);
                 let [xs, ws, bs] = [&x, &w, &b].map(|t| t.to_dtype(DType::F32).unwrap());
-                let y = layer_norm(&xs, Some(&ws), Some(&bs), 1e-5).unwrap().to_dtype(DType::F64).unwrap();
+                let y = layer_norm(&xs, Some(&ws), Some(&bs), 1e-5)
+                    .unwrap()
+                    .to_dtype(DType::F64)
+                    .unwrap();
                 // A row of two can have a small spread, which amplifies the rounding of its mean.
                 assert_close("layer f32", &y, &plain(&xs, &ws, &bs, true), 5e-5);
                 // The smaller eps of the finite difference: rows of two have a steep norm.
@@ -344,17 +378,24 @@ mod tests {
                     });
                 }
                 check_adjoint(&[x.clone(), w.clone()], |t| rms_norm(&t[0], Some(&t[1]), 1e-3));
-                check_tangent(&x, |x| layer_norm(x, Some(&w), Some(&b), 1e-5), |x, dx| {
-                    layer_norm_dual(x, dx, Some(&w), Some(&b), 1e-5)
-                });
-                check_tangent(&x, |x| rms_norm(x, None, 1e-5), |x, dx| rms_norm_dual(x, dx, None, 1e-5));
+                check_tangent(
+                    &x,
+                    |x| layer_norm(x, Some(&w), Some(&b), 1e-5),
+                    |x, dx| layer_norm_dual(x, dx, Some(&w), Some(&b), 1e-5),
+                );
+                check_tangent(
+                    &x,
+                    |x| rms_norm(x, None, 1e-5),
+                    |x, dx| rms_norm_dual(x, dx, None, 1e-5),
+                );
             }
         });
     }
 
     #[test]
     fn threads_change_nothing() {
-        let (x, w, b) = (normal::<f32>(1, &[3000, 65]), normal::<f32>(2, &[65]), normal::<f32>(3, &[65]));
+        let (x, w, b) =
+            (normal::<f32>(1, &[3000, 65]), normal::<f32>(2, &[65]), normal::<f32>(3, &[65]));
         check_threads(|| {
             let vars = [&x, &w, &b].map(|t| Var::from_tensor(t).unwrap());
             let y = layer_norm(&vars[0], Some(&vars[1]), Some(&vars[2]), 1e-5).unwrap();

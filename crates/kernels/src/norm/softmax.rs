@@ -3,10 +3,12 @@
 use crate::activation::{each_vector, load, store};
 use crate::isa::{Kernel, dispatch};
 use crate::math;
-use crate::parallel::{Shared, for_blocks};
+use crate::parallel::{Shared, for_blocks, unwritten};
 use crate::real::Real;
 use crate::simd::Simd;
-use crate::tensor::{View, by_dtype, dtype_of, rows_of, same_dtype, slice_of, tensor, wants_gradient};
+use crate::tensor::{
+    View, by_dtype, dtype_of, rows_of, same_dtype, slice_of, tensor, wants_gradient,
+};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// `y_j = e^{x_j − max x} / Σ_k e^{x_k − max x}` over the last dimension.
@@ -33,6 +35,18 @@ pub fn softmax_dual(x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
     // The Jacobian diag(y) − y yᵀ is symmetric: tangent and adjoint are the same map.
     let tangent = by_dtype!(same_dtype(x, dx)?, jacobian_times(&y, &dx.contiguous()?))?;
     Ok((y, tangent))
+}
+
+/// `y · (g − ⟨y, g⟩)`: the gradient of the logits from the softmax `y` and its gradient `g`, without
+/// a graph; what the node of [`softmax`] computes.
+///
+/// # Errors
+/// If shapes or element types differ.
+pub fn softmax_adjoint(y: &Tensor, g: &Tensor) -> Result<Tensor> {
+    if y.dims() != g.dims() {
+        bail!("shapes differ: y {:?}, g {:?}", y.dims(), g.dims());
+    }
+    by_dtype!(same_dtype(y, g)?, jacobian_times(&y.contiguous()?, &g.contiguous()?))
 }
 
 /// `row ← softmax(scale · row)`.
@@ -125,7 +139,13 @@ impl<T: Real> Kernel<T> for AdjointRows<'_, T> {
         for ((y, g), out) in rows.zip(self.out.chunks_exact_mut(self.width)) {
             // SAFETY: all three rows have the same width.
             unsafe {
-                softmax_row_adjoint::<V>(y.as_ptr(), g.as_ptr(), out.as_mut_ptr(), self.width, T::ONE);
+                softmax_row_adjoint::<V>(
+                    y.as_ptr(),
+                    g.as_ptr(),
+                    out.as_mut_ptr(),
+                    self.width,
+                    T::ONE,
+                );
             }
         }
     }
@@ -140,7 +160,8 @@ fn jacobian_times<T: Real>(y: &Tensor, g: &Tensor) -> Result<Tensor> {
     let (rows, width) = rows_of(y)?;
     let (yv, gv) = (View::of(y)?, View::of(g)?);
     let (ys, gs) = (yv.slice::<T>()?, gv.slice::<T>()?);
-    let mut out = vec![T::ZERO; ys.len()];
+    // SAFETY: the blocks below cover every element.
+    let mut out = unsafe { unwritten(ys.len()) };
     let shared = Shared::new(&mut out);
     for_blocks(rows, block_rows(width), ys.len(), |_, r| {
         let r = r.start * width..r.end * width;
@@ -162,7 +183,8 @@ impl CustomOp1 for Softmax {
         fn run<T: Real>(s: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
             let x = slice_of::<T>(s, l)?;
             let width = *l.dims().last().expect("softmax() saw a last dimension");
-            let mut y = vec![T::ZERO; x.len()];
+            // SAFETY: the blocks below cover every element.
+            let mut y = unsafe { unwritten(x.len()) };
             let shared = Shared::new(&mut y);
             for_blocks(x.len() / width.max(1), block_rows(width), 16 * x.len(), |_, r| {
                 let r = r.start * width..r.end * width;
@@ -205,7 +227,7 @@ mod tests {
                 let single = x.to_dtype(DType::F32).unwrap();
                 let y = softmax(&single).unwrap().to_dtype(DType::F64).unwrap();
                 assert_close("f32", &y, &plain(&single), 1e-6);
-                check_adjoint(&[x.clone()], |x| softmax(&x[0]));
+                check_adjoint(std::slice::from_ref(&x), |x| softmax(&x[0]));
                 check_tangent(&x, softmax, softmax_dual);
             }
         });
@@ -213,7 +235,11 @@ mod tests {
 
     #[test]
     fn masked_logits_get_zero() {
-        let x = Tensor::new(&[[1.0f32, f32::NEG_INFINITY, 1.0], [-1e30, 0.0, -500.0]], &candle_core::Device::Cpu).unwrap();
+        let x = Tensor::new(
+            &[[1.0f32, f32::NEG_INFINITY, 1.0], [-1e30, 0.0, -500.0]],
+            &candle_core::Device::Cpu,
+        )
+        .unwrap();
         assert_eq!(flat(&softmax(&x).unwrap()), [0.5, 0.0, 0.5, 0.0, 1.0, 0.0]);
     }
 

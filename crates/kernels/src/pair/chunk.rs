@@ -9,18 +9,15 @@ use crate::real::Real;
 use crate::scratch;
 
 /// `c = x W2ᵀ (+ b2)` for the rows of a chunk.
-pub(super) fn second_layer<T: Real>(c: &mut [T], x: &[T], packed: &[T], h: usize, start: Start<'_, T>) {
+pub(super) fn second_layer<T: Real>(
+    c: &mut [T],
+    x: &[T],
+    packed: &[T],
+    h: usize,
+    start: Start<'_, T>,
+) {
     let rows = x.len() / h.max(1);
-    dispatch(Product {
-        a: Strided::rows(x, h),
-        packed,
-        c,
-        ldc: h,
-        rows,
-        inner: h,
-        cols: h,
-        start,
-    });
+    dispatch(Product { a: Strided::rows(x, h), packed, c, ldc: h, rows, inner: h, cols: h, start });
 }
 
 /// Sums (`[B, n, h]`) and scalars (`[B, n, n, s]`), one behind the other.
@@ -106,7 +103,12 @@ pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) 
                     let len = pairs * h;
                     let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
                     let g = &mut g[..len];
-                    dispatch(Hidden { context, chunk, hidden: &mut *hidden, slope: Some(&mut *slope) });
+                    dispatch(Hidden {
+                        context,
+                        chunk,
+                        hidden: &mut *hidden,
+                        slope: Some(&mut *slope),
+                    });
                     let z = if kept.is_empty() {
                         let z = &mut z[..len];
                         second_layer(z, hidden, packed_t, h, Start::Columns(b2));
@@ -149,7 +151,16 @@ pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) 
                             db_all.part(part..part + n * h),
                         )
                     };
-                    dispatch(HiddenAdjoint { context, chunk, g: hidden, slope, da, db, de, dw: &mut dw });
+                    dispatch(HiddenAdjoint {
+                        context,
+                        chunk,
+                        g: hidden,
+                        slope,
+                        da,
+                        db,
+                        de,
+                        dw: &mut dw,
+                    });
                 }
             });
             dw

@@ -73,7 +73,13 @@ pub fn displacement_sum_dual(
     offset: f64,
     eps: f64,
 ) -> Result<(Tensor, Tensor)> {
-    fn run<T: Real>(op: Displacement, x: &Tensor, dx: &Tensor, phi: &Tensor, dphi: &Tensor) -> Result<Tensor> {
+    fn run<T: Real>(
+        op: Displacement,
+        x: &Tensor,
+        dx: &Tensor,
+        phi: &Tensor,
+        dphi: &Tensor,
+    ) -> Result<Tensor> {
         let (batch, n, dim) = x.dims3()?;
         let (xv, dv, pv, qv) = (View::of(x)?, View::of(dx)?, View::of(phi)?, View::of(dphi)?);
         let (xs, ds) = (xv.slice::<T>()?, dv.slice::<T>()?);
@@ -127,7 +133,12 @@ fn each_pair(n: usize, mut f: impl FnMut(usize, usize)) {
 }
 
 /// `len` numbers for each sample, starting at zero; `work` operations each.
-fn per_sample<T: Real>(batch: usize, len: usize, work: usize, f: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
+fn per_sample<T: Real>(
+    batch: usize,
+    len: usize,
+    work: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
     let mut out = vec![T::ZERO; batch * len];
     let shared = Shared::new(&mut out);
     for_blocks(batch, 1, batch * len * work, |sample, _| {
@@ -211,8 +222,20 @@ impl CustomOp2 for Displacement {
         "displacement_sum"
     }
 
-    fn cpu_fwd(&self, sx: &CpuStorage, lx: &Layout, sp: &CpuStorage, lp: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(op: Displacement, sx: &CpuStorage, lx: &Layout, sp: &CpuStorage, lp: &Layout) -> Result<CpuStorage> {
+    fn cpu_fwd(
+        &self,
+        sx: &CpuStorage,
+        lx: &Layout,
+        sp: &CpuStorage,
+        lp: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            op: Displacement,
+            sx: &CpuStorage,
+            lx: &Layout,
+            sp: &CpuStorage,
+            lp: &Layout,
+        ) -> Result<CpuStorage> {
             let (batch, n, dim) = lx.shape().dims3()?;
             let (x, phi) = (slice_of::<T>(sx, lx)?, slice_of::<T>(sp, lp)?);
             Ok(T::storage(per_sample(batch, n * dim, 4 * n, |sample, out: &mut [T]| {
@@ -228,8 +251,19 @@ impl CustomOp2 for Displacement {
         Ok((by_dtype!(dtype_of(sx), run(*self, sx, lx, sp, lp))?, lx.shape().clone()))
     }
 
-    fn bwd(&self, x: &Tensor, phi: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        fn run<T: Real>(op: Displacement, x: &Tensor, phi: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        phi: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        fn run<T: Real>(
+            op: Displacement,
+            x: &Tensor,
+            phi: &Tensor,
+            grad: &Tensor,
+        ) -> Result<[Tensor; 2]> {
             let (batch, n, dim) = x.dims3()?;
             let (xv, pv, gv) = (View::of(x)?, View::of(phi)?, View::of(grad)?);
             let (xs, ps, gs) = (xv.slice::<T>()?, pv.slice::<T>()?, gv.slice::<T>()?);
@@ -278,7 +312,8 @@ mod tests {
         let delta = x.unsqueeze(2).unwrap().broadcast_sub(&x.unsqueeze(1).unwrap()).unwrap();
         let d2 = delta.sqr().unwrap().sum_keepdim(3).unwrap();
         assert_close("d2", &squared_distances(&x).unwrap(), &d2, 1e-13);
-        let unit = delta.broadcast_div(&((d2 + 1e-8).unwrap().sqrt().unwrap() + 1.0).unwrap()).unwrap();
+        let unit =
+            delta.broadcast_div(&((d2 + 1e-8).unwrap().sqrt().unwrap() + 1.0).unwrap()).unwrap();
         let sum = unit.broadcast_mul(&phi).unwrap().sum(2).unwrap();
         assert_close("sum", &displacement_sum(&x, &phi, 1.0, 1e-8).unwrap(), &sum, 1e-13);
     }
@@ -286,21 +321,27 @@ mod tests {
     #[test]
     fn adjoints_and_tangents() {
         let (x, phi) = (normal::<f64>(1, &[2, 4, 3]), normal::<f64>(2, &[2, 4, 4, 1]));
-        check_adjoint(&[x.clone()], |t| squared_distances(&t[0]));
+        check_adjoint(std::slice::from_ref(&x), |t| squared_distances(&t[0]));
         check_tangent(&x, squared_distances, squared_distances_dual);
         check_adjoint(&[x.clone(), phi.clone()], |t| displacement_sum(&t[0], &t[1], 0.5, 1e-4));
         let (zx, zp) = (x.zeros_like().unwrap(), phi.zeros_like().unwrap());
-        check_tangent(&x, |x| displacement_sum(x, &phi, 0.5, 1e-4), |x, dx| {
-            displacement_sum_dual((x, dx), (&phi, &zp), 0.5, 1e-4)
-        });
-        check_tangent(&phi, |phi| displacement_sum(&x, phi, 0.5, 1e-4), |phi, d| {
-            displacement_sum_dual((&x, &zx), (phi, d), 0.5, 1e-4)
-        });
+        check_tangent(
+            &x,
+            |x| displacement_sum(x, &phi, 0.5, 1e-4),
+            |x, dx| displacement_sum_dual((x, dx), (&phi, &zp), 0.5, 1e-4),
+        );
+        check_tangent(
+            &phi,
+            |phi| displacement_sum(&x, phi, 0.5, 1e-4),
+            |phi, d| displacement_sum_dual((&x, &zx), (phi, d), 0.5, 1e-4),
+        );
     }
 
     #[test]
     fn threads_change_nothing() {
         let (x, phi) = (normal::<f32>(1, &[64, 18, 3]), normal::<f32>(2, &[64, 18, 18, 1]));
-        check_threads(|| vec![displacement_sum(&x, &phi, 1.0, 1e-8).unwrap(), squared_distances(&x).unwrap()]);
+        check_threads(|| {
+            vec![displacement_sum(&x, &phi, 1.0, 1e-8).unwrap(), squared_distances(&x).unwrap()]
+        });
     }
 }

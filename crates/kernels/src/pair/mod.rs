@@ -16,5 +16,7 @@ mod passes;
 mod shape;
 mod tangent;
 
-pub use geometry::{displacement_sum, displacement_sum_dual, squared_distances, squared_distances_dual};
+pub use geometry::{
+    displacement_sum, displacement_sum_dual, squared_distances, squared_distances_dual,
+};
 pub use op::{PairOutput, PairWeights, pair_block, pair_block_dual};

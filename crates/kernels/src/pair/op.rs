@@ -5,6 +5,7 @@ use super::passes::Context;
 use super::shape::Shape;
 use super::tangent::{Tangents, tangent};
 use crate::activation::Activation;
+use crate::parallel::unwritten;
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Tensor, bail};
@@ -89,7 +90,14 @@ pub fn pair_block_dual(
             bail!("tangent {:?} of an input {:?}", dx.dims(), x.dims());
         }
     }
-    fn run<T: Real>(op: Pair, ab: &Tensor, e: &Tensor, w: &Tensor, dab: &Tensor, de: &Tensor) -> Result<Tensor> {
+    fn run<T: Real>(
+        op: Pair,
+        ab: &Tensor,
+        e: &Tensor,
+        w: &Tensor,
+        dab: &Tensor,
+        de: &Tensor,
+    ) -> Result<Tensor> {
         let (abv, ev, wv, dabv, dev) =
             (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(dab)?, View::of(de)?);
         let context = op.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
@@ -109,9 +117,9 @@ pub fn pair_block_dual(
 
 /// The two outputs from the one vector of the node.
 fn split(shape: Shape, out: &Tensor) -> Result<PairOutput> {
-    let sum = shape.sum.then(|| {
-        out.narrow(0, 0, shape.sum_len())?.reshape((shape.batch, shape.n, shape.h))
-    });
+    let sum = shape
+        .sum
+        .then(|| out.narrow(0, 0, shape.sum_len())?.reshape((shape.batch, shape.n, shape.h)));
     let head = (shape.s > 0).then(|| {
         let head = out.narrow(0, shape.sum_len(), shape.head_len())?;
         head.reshape((shape.batch, shape.n, shape.n, shape.s))
@@ -197,7 +205,9 @@ impl<T: Real> CustomOp3 for Node<T> {
         l3: &Layout,
     ) -> Result<(CpuStorage, candle_core::Shape)> {
         let (ab, e, w) = (slice_of::<T>(s1, l1)?, slice_of(s2, l2)?, slice_of(s3, l3)?);
-        let mut kept = vec![T::ZERO; if self.keep { self.pair.shape.messages_len() } else { 0 }];
+        let len = if self.keep { self.pair.shape.messages_len() } else { 0 };
+        // SAFETY: the forward pass writes the z2 of every pair.
+        let mut kept = unsafe { unwritten(len) };
         let out = forward(self.pair.context(ab, e, w), &mut kept);
         // A second forward of the same node would keep the same numbers.
         let _ = self.kept.set(kept);
@@ -218,7 +228,8 @@ impl<T: Real> CustomOp3 for Node<T> {
         let context = self.pair.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
         let kept = self.kept.get().map_or(&[][..], Vec::as_slice);
         let [dab, de, dw] = adjoint(context, gv.slice()?, kept);
-        let wanted = |t: &Tensor, grad| wants_gradient(t).then(|| tensor(grad, t.shape())).transpose();
+        let wanted =
+            |t: &Tensor, grad| wants_gradient(t).then(|| tensor(grad, t.shape())).transpose();
         Ok((wanted(ab, dab)?, wanted(e, de)?, wanted(w, dw)?))
     }
 }
@@ -245,7 +256,11 @@ mod tests {
             &[s, h],
             &[s],
         ];
-        shapes.iter().enumerate().map(|(i, s)| (normal::<f64>(i as u64, s) * 0.5).unwrap()).collect()
+        shapes
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (normal::<f64>(i as u64, s) * 0.5).unwrap())
+            .collect()
     }
 
     fn weights(t: &[Tensor], gate: bool, head: bool, sum: bool) -> PairWeights {
@@ -281,17 +296,33 @@ mod tests {
     #[test]
     fn values_are_candles() {
         on_each(|_| {
-            for (batch, n, h, k, s) in [(2, 5, 8, 1, 1), (3, 7, 19, 2, 3), (1, 110, 4, 1, 1), (1, 1, 4, 1, 1)] {
+            for (batch, n, h, k, s) in
+                [(2, 5, 8, 1, 1), (3, 7, 19, 2, 3), (1, 110, 4, 1, 1), (1, 1, 4, 1, 1)]
+            {
                 let t = inputs(batch, n, h, k, s);
                 for gate in [false, true] {
                     let (sum, head) = plain(&t, gate).unwrap();
-                    let out = pair_block(&t[0], &t[1], &t[2], &weights(&t, gate, true, true), Activation::Silu).unwrap();
+                    let out = pair_block(
+                        &t[0],
+                        &t[1],
+                        &t[2],
+                        &weights(&t, gate, true, true),
+                        Activation::Silu,
+                    )
+                    .unwrap();
                     assert_close("sum", &out.sum.unwrap(), &sum, 1e-12);
                     assert_close("head", &out.head.unwrap(), &head, 1e-12);
-                    let single: Vec<Tensor> = t.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
+                    let single: Vec<Tensor> =
+                        t.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
                     let w = weights(&single, gate, true, true);
-                    let out = pair_block(&single[0], &single[1], &single[2], &w, Activation::Silu).unwrap();
-                    assert_close("f32", &out.sum.unwrap().to_dtype(DType::F64).unwrap(), &sum, 2e-4);
+                    let out = pair_block(&single[0], &single[1], &single[2], &w, Activation::Silu)
+                        .unwrap();
+                    assert_close(
+                        "f32",
+                        &out.sum.unwrap().to_dtype(DType::F64).unwrap(),
+                        &sum,
+                        2e-4,
+                    );
                 }
             }
         });
@@ -300,16 +331,26 @@ mod tests {
     #[test]
     fn adjoint_of_every_input() {
         on_each(|_| {
-            for (gate, head, sum) in [(true, true, true), (false, false, true), (false, true, false), (true, false, true)] {
+            for (gate, head, sum) in [
+                (true, true, true),
+                (false, false, true),
+                (false, true, false),
+                (true, false, true),
+            ] {
                 let t = inputs(2, 4, 11, 2, 2);
-                let used: Vec<usize> = (0..11)
-                    .filter(|i| (gate || !(7..9).contains(i)) && (head || *i < 9))
-                    .collect();
+                let used: Vec<usize> =
+                    (0..11).filter(|i| (gate || !(7..9).contains(i)) && (head || *i < 9)).collect();
                 let chosen: Vec<Tensor> = used.iter().map(|&i| t[i].clone()).collect();
                 check_adjoint(&chosen, |x| {
                     let mut all = t.clone();
                     used.iter().zip(x).for_each(|(&i, x)| all[i] = x.clone());
-                    let out = pair_block(&all[0], &all[1], &all[2], &weights(&all, gate, head, sum), Activation::Silu)?;
+                    let out = pair_block(
+                        &all[0],
+                        &all[1],
+                        &all[2],
+                        &weights(&all, gate, head, sum),
+                        Activation::Silu,
+                    )?;
                     let parts: Vec<Tensor> = [out.sum, out.head]
                         .into_iter()
                         .flatten()
@@ -326,7 +367,8 @@ mod tests {
     fn adjoint_over_several_parts() {
         let t = inputs(1, 110, 3, 1, 1);
         check_adjoint(&t, |t| {
-            let out = pair_block(&t[0], &t[1], &t[2], &weights(t, true, true, true), Activation::Tanh)?;
+            let out =
+                pair_block(&t[0], &t[1], &t[2], &weights(t, true, true, true), Activation::Tanh)?;
             Tensor::cat(&[out.sum.unwrap().flatten_all()?, out.head.unwrap().flatten_all()?], 0)
         });
     }
@@ -372,7 +414,8 @@ mod tests {
                 },
                 |x, dx| {
                     let ([a, b, e], [da, db, de]) = (parts(x)?, parts(dx)?);
-                    let (v, d) = pair_block_dual((&a, &da), (&b, &db), (&e, &de), &w, Activation::Silu)?;
+                    let (v, d) =
+                        pair_block_dual((&a, &da), (&b, &db), (&e, &de), &w, Activation::Silu)?;
                     Ok((join(v)?, join(d)?))
                 },
             );
@@ -381,7 +424,8 @@ mod tests {
 
     #[test]
     fn threads_and_batch_change_nothing() {
-        let t: Vec<Tensor> = inputs(40, 6, 32, 1, 1).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
+        let t: Vec<Tensor> =
+            inputs(40, 6, 32, 1, 1).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
         check_threads(|| {
             let v: Vec<Var> = t.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
             let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();

@@ -27,7 +27,9 @@ pub(super) struct Context<'a, T> {
 pub(super) unsafe fn dot<V: Simd>(x: *const V::E, y: *const V::E, len: usize) -> V::E {
     let mut sum = V::splat(V::E::ZERO);
     // SAFETY: the caller's; lanes behind the end are zero in both.
-    each_vector!(V, len, |i, n| unsafe { sum = load::<V>(x.add(i), n).fma(load(y.add(i), n), sum) });
+    each_vector!(V, len, |i, n| unsafe {
+        sum = load::<V>(x.add(i), n).fma(load(y.add(i), n), sum)
+    });
     sum.sum()
 }
 
@@ -58,7 +60,8 @@ impl<T: Real> Kernel<T> for Hidden<'_, T> {
                 let slope = self.slope.as_mut().map(|s| s[r * h..][..h].as_mut_ptr());
                 // SAFETY: all rows have h elements, C has k of them.
                 each_vector!(V, h, |v, len| unsafe {
-                    let start = load::<V>(a.as_ptr().add(v), len).add(load(b1.as_ptr().add(v), len));
+                    let start =
+                        load::<V>(a.as_ptr().add(v), len).add(load(b1.as_ptr().add(v), len));
                     let mut z = start.add(load(b.as_ptr().add(v), len));
                     for (f, &e) in e.iter().enumerate() {
                         z = V::splat(e).fma(load(c.as_ptr().add(f * h + v), len), z);
@@ -106,7 +109,8 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
                     });
                     for f in 0..s {
                         let w3 = w[pieces.w3.start + f * h..][..h].as_ptr();
-                        self.head[(row * n + j) * s + f] = dot::<V>(w3, m, h) + w[pieces.b3.start + f];
+                        self.head[(row * n + j) * s + f] =
+                            dot::<V>(w3, m, h) + w[pieces.b3.start + f];
                     }
                     if shape.sum {
                         let gate = if shape.gate { gate::<V>(self.context, m) } else { T::ONE };
@@ -175,13 +179,15 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                 unsafe {
                     // First m and σ'(z2), the latter where the gradient will be.
                     each_vector!(V, h, |v, len| {
-                        let (value, slope) = activation.value_and_derivative(load::<V>(z.add(v), len));
+                        let (value, slope) =
+                            activation.value_and_derivative(load::<V>(z.add(v), len));
                         store(value, m.add(v), len);
                         store(slope, g.add(v), len);
                     });
                     let mut open = V::splat(T::ZERO);
                     let mut through_gate = V::splat(T::ZERO);
-                    let sum_grad = if summed { self.sum_grad[point * h..][..h].as_ptr() } else { m };
+                    let sum_grad =
+                        if summed { self.sum_grad[point * h..][..h].as_ptr() } else { m };
                     if summed {
                         open = V::splat(T::ONE);
                         if shape.gate {

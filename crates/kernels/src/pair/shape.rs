@@ -94,7 +94,7 @@ impl Shape {
 
     /// Elements of all messages.
     pub(super) fn messages_len(self) -> usize {
-        self.batch * self.n * (self.n - 1) * self.h
+        self.batch * self.n * self.n.saturating_sub(1) * self.h
     }
 
     /// Rough number of vector operations.
@@ -135,7 +135,11 @@ impl Shape {
         let n = self.n;
         i.clone().step_by(rows).flat_map(move |first| {
             let i = first..(first + rows).min(i.end);
-            (0..n).step_by(cols).map(move |j| Chunk { sample, i: i.clone(), j: j..(j + cols).min(n) })
+            (0..n).step_by(cols).map(move |j| Chunk {
+                sample,
+                i: i.clone(),
+                j: j..(j + cols).min(n),
+            })
         })
     }
 
@@ -174,7 +178,10 @@ mod tests {
                 }
             }
             let diagonal = |at: usize| at / n % n == at % n;
-            assert!((0..seen.len()).all(|at| seen[at] == u8::from(!diagonal(at))), "{batch} samples of {n}");
+            assert!(
+                (0..seen.len()).all(|at| seen[at] == u8::from(!diagonal(at))),
+                "{batch} samples of {n}"
+            );
         }
     }
 }

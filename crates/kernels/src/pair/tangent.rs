@@ -76,22 +76,27 @@ impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
         let mut r = 0;
         for (row, i) in self.chunk.i.clone().enumerate() {
             for j in self.chunk.j.clone().filter(|&j| j != i) {
-                let (m, dm) = (self.m[r * h..][..h].as_mut_ptr(), self.dm[r * h..][..h].as_mut_ptr());
+                let (m, dm) =
+                    (self.m[r * h..][..h].as_mut_ptr(), self.dm[r * h..][..h].as_mut_ptr());
                 // SAFETY: all rows have h elements.
                 unsafe {
                     each_vector!(V, h, |v, len| {
-                        let (value, slope) = activation.value_and_derivative(load::<V>(m.add(v), len));
+                        let (value, slope) =
+                            activation.value_and_derivative(load::<V>(m.add(v), len));
                         store(value, m.add(v), len);
                         store(slope.mul(load(dm.add(v), len)), dm.add(v), len);
                     });
                     for f in 0..s {
-                        self.dhead[(row * n + j) * s + f] = dot::<V>(w[pieces.w3.start + f * h..][..h].as_ptr(), dm, h);
+                        self.dhead[(row * n + j) * s + f] =
+                            dot::<V>(w[pieces.w3.start + f * h..][..h].as_ptr(), dm, h);
                     }
                     if shape.sum {
                         let (mut open, mut opens) = (T::ONE, T::ZERO);
                         if shape.gate {
                             open = gate::<V>(self.context, m);
-                            opens = open * (T::ONE - open) * dot::<V>(w[pieces.wg.clone()].as_ptr(), dm, h);
+                            opens = open
+                                * (T::ONE - open)
+                                * dot::<V>(w[pieces.wg.clone()].as_ptr(), dm, h);
                         }
                         let dsum = self.dsum[row * h..][..h].as_mut_ptr();
                         let (open, opens) = (V::splat(open), V::splat(opens));

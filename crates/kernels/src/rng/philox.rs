@@ -49,7 +49,11 @@ impl Philox {
     ///
     /// The same numbers as [`Self::block`], lane by lane: the compiler makes vectors of it.
     #[inline(always)]
-    pub(crate) fn blocks<const N: usize>(&self, tail: [u32; 3], first: u32) -> ([u64; N], [u64; N]) {
+    pub(crate) fn blocks<const N: usize>(
+        &self,
+        tail: [u32; 3],
+        first: u32,
+    ) -> ([u64; N], [u64; N]) {
         // 64-bit lanes that hold 32-bit words: the widening product is then one instruction.
         let low = u64::from(u32::MAX);
         let mut c = [[0u64; N]; 4];
@@ -120,7 +124,12 @@ mod tests {
 
     #[test]
     fn keys_differ_by_seed_purpose_and_draw() {
-        let keys = [Philox::keyed(1, 0, 0), Philox::keyed(0, 1, 0), Philox::keyed(0, 0, 1), Philox::keyed(1 << 32, 0, 0)];
+        let keys = [
+            Philox::keyed(1, 0, 0),
+            Philox::keyed(0, 1, 0),
+            Philox::keyed(0, 0, 1),
+            Philox::keyed(1 << 32, 0, 0),
+        ];
         for i in 0..keys.len() {
             for j in 0..i {
                 assert_ne!(keys[i], keys[j]);

@@ -17,7 +17,8 @@ macro_rules! single {
      $max:ident, $min:ident, $sqrt:ident, $to_int:ident, $of_int:ident, $set1i:ident,
      $and:ident, $andnot:ident, $or:ident, $addi:ident, $shl:ident, $shr:ident,
      fma($a:ident, $b:ident, $c:ident) $fma:expr,
-     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr) => {
+     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr
+     $(, $masked:item)*) => {
         #[derive(Clone, Copy)]
         pub struct $name($reg);
 
@@ -27,6 +28,7 @@ macro_rules! single {
             type E = f32;
             const LANES: usize = $lanes;
             const WIDE: bool = $wide;
+            $($masked)*
             #[inline(always)]
             unsafe fn load(p: *const f32) -> Self {
                 unsafe { Self($load(p)) }
@@ -125,5 +127,13 @@ single!(
     _mm512_sqrt_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_set1_epi32, _mm512_and_si512,
     _mm512_andnot_si512, _mm512_or_si512, _mm512_add_epi32, _mm512_slli_epi32, _mm512_srli_epi32,
     fma(a, b, c) _mm512_fmadd_ps(a, b, c),
-    select(x, y, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, y), no, yes)
+    select(x, y, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, y), no, yes),
+    #[inline(always)]
+    unsafe fn load_first(p: *const f32, n: usize) -> Self {
+        unsafe { Self(_mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p)) }
+    },
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, n: usize) {
+        unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as u16, self.0) }
+    }
 );

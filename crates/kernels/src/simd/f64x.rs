@@ -17,7 +17,8 @@ macro_rules! double {
      $max:ident, $min:ident, $sqrt:ident, $to_int:ident, $of_int:ident, $set1i:ident,
      $and:ident, $andnot:ident, $or:ident, $addi:ident, $shl:ident, $shr:ident,
      fma($a:ident, $b:ident, $c:ident) $fma:expr,
-     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr) => {
+     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr
+     $(, $masked:item)*) => {
         #[derive(Clone, Copy)]
         pub struct $name($reg);
 
@@ -27,6 +28,7 @@ macro_rules! double {
             type E = f64;
             const LANES: usize = $lanes;
             const WIDE: bool = $wide;
+            $($masked)*
             #[inline(always)]
             unsafe fn load(p: *const f64) -> Self {
                 unsafe { Self($load(p)) }
@@ -125,5 +127,13 @@ double!(
     _mm512_sqrt_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_set1_epi64, _mm512_and_si512,
     _mm512_andnot_si512, _mm512_or_si512, _mm512_add_epi64, _mm512_slli_epi64, _mm512_srli_epi64,
     fma(a, b, c) _mm512_fmadd_pd(a, b, c),
-    select(x, y, yes, no) _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(x, y), no, yes)
+    select(x, y, yes, no) _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(x, y), no, yes),
+    #[inline(always)]
+    unsafe fn load_first(p: *const f64, n: usize) -> Self {
+        unsafe { Self(_mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p)) }
+    },
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f64, n: usize) {
+        unsafe { _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as u8, self.0) }
+    }
 );

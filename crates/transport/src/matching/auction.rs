@@ -14,7 +14,7 @@ impl Search {
     pub(super) fn auctions(&mut self, cost: &impl CostRows, first: f64, last: f64) {
         let n = cost.rows();
         let mut eps = first;
-        let (mut bids_left, mut previous_free) = (400 * n, usize::MAX);
+        let mut bids_left = 400 * n;
         loop {
             // Too small an ε for the present potentials is a price war: rows bid for the same
             // columns (error / ε) times. It is cheaper to come back from a larger ε.
@@ -32,12 +32,9 @@ impl Search {
                 }
                 // Where costs differ between regions by orders of magnitude, `last` is still too
                 // large for the smallest; where they tie, no ε helps.
-                let free = self.free_rows.len();
-                let helped = free < previous_free - previous_free / 8;
-                if free <= n / 40 || !helped || bids_left == 0 {
+                if self.free_rows.len() <= n / 40 || eps <= 1e-6 * last || bids_left == 0 {
                     break;
                 }
-                previous_free = free;
                 self.clear_matching();
             }
             eps /= 5.0;

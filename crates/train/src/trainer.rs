@@ -1,0 +1,294 @@
+//! The one training loop.
+
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use langevin_kernels::{AdamW, global_norm};
+
+use crate::bins::bin_of;
+use crate::config::{due, overdue};
+use crate::log::{LogFiles, Window};
+use crate::prefetch::{self, Layout, Shards};
+use crate::resume::resume;
+use crate::step::{self, StepGradient};
+use crate::tensorfile::Tensors;
+use crate::validate::Validation;
+use crate::{
+    CheckpointError, Job, LogLine, LossSummary, Moment, Outcome, Progress, Report, SavedState,
+    Snapshots, StateFolder, Stop, TrainError, TrainPlan, WriteError, optimiser,
+};
+
+/// Trains, and leaves the last weights in `job.store`.
+///
+/// Shards run on the current rayon pool: call it inside of `ThreadPool::install`, which chooses the
+/// number of threads. On a thread outside of a pool every small kernel waits for a hand-over, and a
+/// step of a tiny network takes half as long again. Losses, weights, moments and averages depend on
+/// neither threads nor prefetching nor on how often the run was stopped and resumed.
+///
+/// # Errors
+/// [`TrainError`]. The saved states in the folder stay as they are.
+pub fn train(
+    plan: &TrainPlan,
+    job: Job<'_>,
+    stop: &Stop,
+    progress: &mut dyn Progress,
+) -> Result<Report, TrainError> {
+    let config = plan.config();
+    let layout = Layout { seed: job.seed, shards: config.shards, samples: plan.shard_samples() };
+    let names: Vec<String> = job.store.iter().map(|(name, _)| name.to_string()).collect();
+    let vars = job.store.iter().map(|(_, var)| var.clone()).collect();
+    let adam = AdamW::new(vars, plan.averages().len()).map_err(|error| at(0)(error.into()))?;
+    let states = job.folder.map(|folder| StateFolder::new(folder.join("state"), config.keep));
+    let mut run = Run {
+        plan,
+        layout,
+        names,
+        adam,
+        window: Window::default(),
+        validation: job
+            .validation
+            .map(|feed| Validation::new(feed, layout, config.validation_shards)),
+        states,
+        files: None,
+        saved: None,
+        saved_at: Instant::now(),
+        train: None,
+        validated: None,
+        job,
+    };
+    let (start, rejected) = run.begin()?;
+    progress.started(start, config.steps, &rejected);
+    let outcome = if config.prefetch == 0 {
+        run.steps(start, None, stop, progress)?
+    } else {
+        let feed = run.job.feed;
+        std::thread::scope(|scope| {
+            let ahead = prefetch::start(scope, feed, layout, start..config.steps, config.prefetch);
+            run.steps(start, Some(ahead), stop, progress)
+        })?
+    };
+    let averages = (0..plan.averages().len()).map(|i| optimiser::average(&run.adam, &run.names, i));
+    let averages: Vec<Tensors> = averages.collect::<Result<_, _>>().map_err(at(config.steps))?;
+    let weights = match averages.first() {
+        Some(average) => average.clone(),
+        None => run.job.store.tensors()?,
+    };
+    let resumed_from = (start > 0).then_some(start);
+    Ok(Report {
+        outcome,
+        resumed_from,
+        rejected,
+        train: run.train,
+        validation: run.validated,
+        weights,
+        averages,
+    })
+}
+
+/// A computation that failed in `step`.
+fn at(step: u64) -> impl Fn(langevin_core::Error) -> TrainError {
+    move |source| TrainError::Compute { step, source }
+}
+
+/// A run under way.
+struct Run<'p, 'a> {
+    plan: &'p TrainPlan,
+    job: Job<'a>,
+    layout: Layout,
+    names: Vec<String>,
+    adam: AdamW,
+    window: Window,
+    validation: Option<Validation<'a>>,
+    states: Option<StateFolder>,
+    files: Option<LogFiles>,
+    /// Step of the newest state of this run on disk.
+    saved: Option<u64>,
+    /// When that was, or when the run began.
+    saved_at: Instant,
+    train: Option<LossSummary>,
+    validated: Option<LossSummary>,
+}
+
+impl Run<'_, '_> {
+    /// Puts a saved state back if there is one, and opens the log: steps done, and damaged files.
+    fn begin(&mut self) -> Result<(u64, Vec<CheckpointError>), TrainError> {
+        let (Some(folder), Some(states)) = (self.job.folder, &self.states) else {
+            return Ok((0, Vec::new()));
+        };
+        std::fs::create_dir_all(folder).map_err(WriteError::at(folder))?;
+        let mut start = (0, Vec::new());
+        if let Some(found) = resume(states, &self.job)? {
+            self.job.store.load(&found.state.tensors("weights"))?;
+            found.state.restore(&found.path, &mut self.adam, &self.names)?;
+            let step = found.state.step;
+            self.job.loss.restore(&found.state.tensors("extra")).map_err(at(step))?;
+            self.window = Window::from_numbers(&found.state.log().unwrap_or_default());
+            self.saved = Some(step);
+            start = (step, found.rejected);
+        }
+        self.files = Some(LogFiles::open(folder, start.0)?);
+        Ok(start)
+    }
+
+    fn steps(
+        &mut self,
+        start: u64,
+        ahead: Option<Receiver<langevin_core::Result<Shards>>>,
+        stop: &Stop,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, TrainError> {
+        let steps = self.plan.config().steps;
+        for step in start..steps {
+            if stop.asked() {
+                self.save(step, progress)?;
+                return Ok(Outcome::Stopped { step });
+            }
+            let begun = Instant::now();
+            self.step(step, ahead.as_ref())?;
+            self.window.timed.0 += 1;
+            self.window.timed.1 += begun.elapsed().as_secs_f64();
+            progress.stepped(step + 1);
+            self.after(step + 1, progress)?;
+        }
+        self.save(steps, progress)?;
+        Ok(Outcome::Finished)
+    }
+
+    /// One update, `step` steps being done.
+    fn step(
+        &mut self,
+        step: u64,
+        ahead: Option<&Receiver<langevin_core::Result<Shards>>>,
+    ) -> Result<(), TrainError> {
+        let (config, number) = (self.plan.config(), step + 1);
+        let moment = Moment {
+            step,
+            steps: config.steps,
+            seed: self.job.seed,
+            names: &self.names,
+            adam: &self.adam,
+        };
+        self.job.loss.prepare(&moment).map_err(at(number))?;
+        let ready =
+            ahead.map(|ahead| ahead.recv().expect("the feed's thread ends after its last step"));
+        let ready = ready.transpose().map_err(at(number))?;
+        let (loss, vars) = (&*self.job.loss, self.adam.vars());
+        let found = step::gradient(loss, self.job.feed, ready, self.layout, step, vars)
+            .map_err(at(number))?;
+        if let Some(sample) = found.first_non_finite() {
+            let (t, value) = (found.times[sample], found.losses[sample]);
+            return Err(TrainError::NonFiniteLoss {
+                step: number,
+                sample,
+                t,
+                bin: bin_of(t),
+                value,
+            });
+        }
+        let params = langevin_kernels::AdamWParams {
+            lr: self.plan.learning_rate.at(number),
+            ..self.plan.adam
+        };
+        let decays: Vec<f64> =
+            self.plan.averages.iter().map(|average| average.decay(number)).collect();
+        let info = self.adam.step_with(&found.grads, params, config.clip_norm, &decays);
+        let info = info.map_err(|error| at(number)(error.into()))?;
+        if !info.grad_norm.is_finite() {
+            return Err(self.bad_gradient(number, &found));
+        }
+        found.times.iter().zip(&found.losses).for_each(|(&t, &loss)| self.window.bins.add(t, loss));
+        self.window.grad_norm += info.grad_norm;
+        self.window.steps += 1.0;
+        let moment = Moment {
+            step,
+            steps: config.steps,
+            seed: self.job.seed,
+            names: &self.names,
+            adam: &self.adam,
+        };
+        self.job.loss.updated(&moment, &found.shards).map_err(at(number))
+    }
+
+    fn bad_gradient(&self, step: u64, found: &StepGradient) -> TrainError {
+        let bad = |grad: &Option<Tensor>| {
+            !global_norm(std::slice::from_ref(grad)).is_ok_and(f64::is_finite)
+        };
+        let parameter =
+            found.grads.iter().position(bad).map_or_else(String::new, |i| self.names[i].clone());
+        let sample = found.largest();
+        let (bin, largest_loss) = (bin_of(found.times[sample]), found.losses[sample]);
+        TrainError::NonFiniteGradient { step, parameter, bin, largest_loss }
+    }
+
+    /// What falls due after `step` steps.
+    fn after(&mut self, step: u64, progress: &mut dyn Progress) -> Result<(), TrainError> {
+        let config = self.plan.config();
+        let last = step == config.steps;
+        if last || due(step, config.log_every) {
+            let rate = self.plan.learning_rate.at(step);
+            let line = self.window.line(step, rate, config.batch, self.job.loss.scalars());
+            self.window = Window::default();
+            self.train = Some(line.loss.clone());
+            self.log(&LogLine::Train(line), progress)?;
+        }
+        if config.validate_every > 0 && (last || due(step, config.validate_every)) {
+            self.validate(step, progress)?;
+        }
+        if due(step, config.snapshot_every)
+            && let Some(folder) = self.job.folder
+        {
+            Snapshots::new(folder.join("snapshots")).save(&self.state(step)?, self.plan)?;
+        }
+        let waited = self.saved_at.elapsed().as_secs_f64();
+        if due(step, config.checkpoint_every) || overdue(waited, config.checkpoint_every_seconds) {
+            self.save(step, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Validates the weights that would be published now.
+    fn validate(&mut self, step: u64, progress: &mut dyn Progress) -> Result<(), TrainError> {
+        let Some(validation) = &mut self.validation else { return Ok(()) };
+        let first = self.plan.averages.first();
+        let average = first.map(|_| optimiser::average(&self.adam, &self.names, 0));
+        let average = average.transpose().map_err(at(step))?;
+        let found = validation.losses(self.job.store, average.as_ref(), &*self.job.loss);
+        let loss = found?.map_err(at(step))?.summary();
+        self.validated = Some(loss.clone());
+        self.log(&LogLine::Validation { step, loss }, progress)
+    }
+
+    fn log(&mut self, line: &LogLine, progress: &mut dyn Progress) -> Result<(), TrainError> {
+        if let Some(files) = &mut self.files {
+            files.append(line)?;
+        }
+        progress.logged(line);
+        Ok(())
+    }
+
+    /// All that resuming needs.
+    fn state(&self, step: u64) -> Result<SavedState, TrainError> {
+        let (config, data) = (self.job.config.to_string(), self.job.feed.fingerprint());
+        let mut state =
+            SavedState { step, seed: self.job.seed, config, data, tensors: Tensors::new() };
+        state.capture(&self.adam, &self.names).map_err(at(step))?;
+        state.put("extra", self.job.loss.state().map_err(at(step))?);
+        let numbers = Tensor::new(self.window.numbers(), &Device::Cpu)
+            .map_err(|error| at(step)(error.into()))?;
+        state.put("log", Tensors::from([("window".into(), numbers)]));
+        Ok(state)
+    }
+
+    /// Saves the state after `step` steps unless that was done.
+    fn save(&mut self, step: u64, progress: &mut dyn Progress) -> Result<(), TrainError> {
+        let Some(states) = &self.states else { return Ok(()) };
+        if self.saved == Some(step) {
+            return Ok(());
+        }
+        let path = states.save(&self.state(step)?)?;
+        (self.saved, self.saved_at) = (Some(step), Instant::now());
+        progress.saved(step, &path);
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! What a law of points can do: draw, and sometimes say how dense it is.
+
+use langevin_core::Rng;
+use langevin_kernels::rng::Stream;
+
+use crate::record::{PointCloud, PointsError};
+use crate::space::Geometry;
+
+/// A law of points that can be drawn from.
+///
+/// A draw uses its own stream only, so that samples of a batch are independent of each other and of
+/// the batch.
+pub trait Law: std::fmt::Debug + Send + Sync {
+    /// Number of coordinates of a point.
+    fn dimension(&self) -> usize;
+
+    /// Where the points live.
+    fn geometry(&self) -> Geometry {
+        Geometry::Flat
+    }
+
+    /// One point into `point` (`[dimension]`), and its label: the component, arc or blade.
+    fn draw(&self, stream: &mut Stream, point: &mut [f64]) -> i64;
+
+    /// ln p at `point`, in nats per unit volume (per unit area of the unit sphere), where a closed
+    /// form is known; −∞ where the law has no mass.
+    fn log_density(&self, point: &[f64]) -> Option<f64> {
+        let _ = point;
+        None
+    }
+}
+
+/// One point of `law` per sample of `rng`, with labels.
+///
+/// Each call takes the next draw of `rng`, as its tensors do.
+///
+/// # Errors
+/// [`PointsError::NotFinite`] if the law's scale lets a point overflow.
+pub fn sample(law: &dyn Law, rng: &mut Rng) -> Result<PointCloud, PointsError> {
+    let d = law.dimension();
+    let mut points = vec![0.0; rng.samples() * d];
+    let streams = rng.streams();
+    let draw = |(mut stream, point)| law.draw(&mut stream, point);
+    let labels = streams.into_iter().zip(points.chunks_exact_mut(d)).map(draw).collect();
+    PointCloud::new(points, d, law.geometry())?.with_labels(labels)
+}
