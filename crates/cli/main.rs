@@ -1,1 +1,82 @@
-fn main() {}
+//! `langevin`: generates points, molecules, crystals and climate fields.
+
+#![allow(unreachable_pub, reason = "nobody is outside of a binary: pub marks what other modules use")]
+
+mod config_file;
+mod experiment;
+mod generate;
+mod model;
+mod points;
+mod progress;
+mod results;
+mod threads;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// mimalloc keeps freed pages: the step of a three-layer network fell from 95 to 70 ms with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Generate scientific data: train on yours, sample, evaluate.
+///
+/// Exit status: 0 done, 1 failed while running, 2 bad input or arguments, 75 stopped early, go on with
+/// --resume.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Point clouds in R^d and on the sphere.
+    #[command(subcommand)]
+    Points(points::PointsCommand),
+    /// Regenerate the tables of a Markdown file from docs/results.
+    Results(results::ResultsArgs),
+}
+
+/// What a command leaves behind when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Exit status 0.
+    Done,
+    /// Exit status 75.
+    Stopped,
+}
+
+/// An error that is the caller's to mend: exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(String);
+
+/// `error` as one of the caller's: bad arguments, configs or files.
+pub fn bad_input(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let chain: Vec<String> = error.into().chain().map(ToString::to_string).collect();
+    // A source whose text its parent already shows is not said twice.
+    let mut text = String::new();
+    for part in chain {
+        if !text.contains(&part) {
+            text = if text.is_empty() { part } else { format!("{text}: {part}") };
+        }
+    }
+    BadInput(text).into()
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Points(command) => command.run(),
+        Command::Results(args) => args.run(),
+    };
+    match result {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Stopped) => ExitCode::from(75),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<BadInput>() { 2 } else { 1 })
+        }
+    }
+}

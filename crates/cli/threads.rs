@@ -25,6 +25,9 @@ pub fn pool(asked: Option<usize>) -> Result<rayon::ThreadPool> {
         let error = Command::new(program)
             .args(std::env::args_os().skip(1))
             .envs(CANDLE.map(|name| (name, "1")))
+            // Pages stay with the allocator: returning them between steps cost 100 000 page faults
+            // and 18 % of the time of a three-layer network's training.
+            .env("MIMALLOC_PURGE_DELAY", "-1")
             .env(OURS, count(asked).to_string())
             .exec();
         return Err(error).context("cannot start this program again with one thread for candle");

@@ -1,1 +1,21 @@
-//! langevin-datasets
+//! Readers and writers of the formats in which people keep points, and splits of what was read.
+//!
+//! [`read_points`] and [`write_points`] choose the format by the file's extension. What is written is
+//! read back bit for bit: coordinates, column names, labels and geometry. A file is replaced whole or
+//! not at all, and only when asked to. An error names the file, the row and the column, what was
+//! found there and what is allowed.
+//!
+//! Rows and columns are counted from 1; in a text file the row is the line, comments included.
+
+mod array;
+mod atomic;
+mod csv;
+mod error;
+mod hdf5;
+mod npy;
+mod points;
+mod split;
+
+pub use error::{Column, DatasetError, Place};
+pub use points::{ReadOptions, read_points, write_points};
+pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

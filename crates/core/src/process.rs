@@ -66,6 +66,14 @@ impl Process {
         self.0.iter().map(draw).collect::<Result<Vec<_>>>().map(State::new)
     }
 
+    /// Where reference samples `x_1` stand at time `t`, when nothing is known of the data yet.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    pub fn departure(&self, x_1: &State, t: f64) -> Result<State> {
+        self.map([x_1], |c, [x_1]| c.factor.departure(c.path.as_ref(), x_1, t))
+    }
+
     /// `x_t` between the ends, with what a network is to learn from it.
     ///
     /// # Errors

@@ -66,10 +66,7 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// Carries reference samples `x_1` along `grid` to the data: the loop of every sampler.
-///
-/// Step `k` draws its noise from `rng` at step `k`, so the result for a sample does not depend on
-/// the batch in which it is computed.
+/// Samples of the data made from reference samples `x_1`, which set out at the first time of `grid`.
 ///
 /// # Errors
 /// Those of the sampler.
@@ -82,7 +79,27 @@ pub fn sample(
     rng: &Rng,
     observer: &mut dyn Observer,
 ) -> Result<State> {
-    let (mut x, mut history) = (x_1, History::default());
+    let x_t = process.departure(&x_1, grid.times()[0])?;
+    carry(process, denoiser, sampler, grid, x_t, rng, observer)
+}
+
+/// Carries states `x_t`, at the first time of `grid`, to its last: the loop of every sampler.
+///
+/// Step `k` draws its noise from `rng` at step `k`, so the result for a sample does not depend on
+/// the batch in which it is computed.
+///
+/// # Errors
+/// Those of the sampler.
+pub fn carry(
+    process: &Process,
+    denoiser: &dyn Denoiser,
+    sampler: &dyn Sampler,
+    grid: &TimeGrid,
+    x_t: State,
+    rng: &Rng,
+    observer: &mut dyn Observer,
+) -> Result<State> {
+    let (mut x, mut history) = (x_t, History::default());
     observer.see(grid.times()[0], &x);
     for (k, (t, s)) in grid.steps().enumerate() {
         let mut rng = rng.at_step(k as u32);

@@ -149,5 +149,8 @@ mod tests {
         let linear = LinearConfig::default().build().unwrap();
         assert!(config.build(&linear).is_err());
         assert!(GridConfig::Uniform { steps: 0 }.build(&linear).is_err());
+        let text = r#"{"kind": "uniform", "steps": 4, "rho": 7}"#;
+        let error = serde_json::from_str::<GridConfig>(text).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
     }
 }

@@ -70,6 +70,10 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         self.law.draw(&self.shape, dtype, device, rng)
     }
 
+    fn departure(&self, path: &dyn Path, x_1: &Tensor, t: f64) -> Result<Tensor> {
+        Ok((x_1 * path.coefficients(t).beta)?)
+    }
+
     fn path_point(
         &self,
         path: &dyn Path,

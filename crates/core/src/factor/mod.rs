@@ -52,6 +52,12 @@ pub trait Factor: Debug + Send + Sync {
     /// A reference sample `x_1` for each id of `rng`.
     fn reference(&self, dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor>;
 
+    /// Where a reference sample stands at `t` when nothing is known of the data: `β_t x_1` on flat
+    /// factors, whose noise need not have unit scale, and `x_1` on the others.
+    fn departure(&self, _: &dyn Path, x_1: &Tensor, _: f64) -> Result<Tensor> {
+        Ok(x_1.clone())
+    }
+
     /// `x_t` between `x_0` and `x_1`, with the targets of training.
     fn path_point(
         &self,

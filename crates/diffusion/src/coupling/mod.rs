@@ -51,3 +51,20 @@ impl CouplingConfig {
 fn failed(rows: usize, columns: usize) -> impl Fn(langevin_transport::TransportError) -> Error {
     move |error| Error::Coupling { rows, columns, reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        for text in [
+            r#"{"kind": "independent", "epsilon": 1}"#,
+            r#"{"kind": "optimal", "weight": 1}"#,
+            r#"{"kind": "sinkhorn", "epsilon": 1, "sigma": 1}"#,
+        ] {
+            let error = serde_json::from_str::<CouplingConfig>(text).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{text}: {error}");
+        }
+    }
+}

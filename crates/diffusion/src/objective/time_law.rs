@@ -11,7 +11,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 pub enum TimeLawConfig {
     /// Uniform between the path's floor and start.
     Uniform {
-        /// One uniform number per batch, shifted by i/B for sample i: less variance, same law.
+        /// As in [`TimeLawConfig::LogNormal`].
         #[serde(default)]
         stratified: bool,
     },
@@ -21,6 +21,10 @@ pub enum TimeLawConfig {
         mean: f64,
         /// Standard deviation of ln(σ/α); above 0.
         sd: f64,
+        /// The quantiles of a batch are one uniform number shifted by i/B (Kingma et al. 2021): the
+        /// same law for each sample, and less variance of the batch's loss.
+        #[serde(default)]
+        stratified: bool,
     },
     /// logit(t) normal, as Esser et al. (2024).
     LogitNormal {
@@ -28,6 +32,9 @@ pub enum TimeLawConfig {
         mean: f64,
         /// Its standard deviation; above 0.
         sd: f64,
+        /// As in [`TimeLawConfig::LogNormal`].
+        #[serde(default)]
+        stratified: bool,
     },
     /// λ = ln(α/σ) uniform.
     LogSnr {
@@ -35,6 +42,9 @@ pub enum TimeLawConfig {
         min: f64,
         /// Highest λ; above `min`.
         max: f64,
+        /// As in [`TimeLawConfig::LogNormal`].
+        #[serde(default)]
+        stratified: bool,
     },
 }
 
@@ -53,11 +63,11 @@ impl TimeLawConfig {
         let finite = |key: &str, v: f64| require(key, v, f64::is_finite, "a finite number");
         match *self {
             Self::Uniform { .. } => {}
-            Self::LogNormal { mean, sd } | Self::LogitNormal { mean, sd } => {
+            Self::LogNormal { mean, sd, .. } | Self::LogitNormal { mean, sd, .. } => {
                 finite("mean", mean)?;
                 crate::schedule::positive("sd", sd)?;
             }
-            Self::LogSnr { min, max } => {
+            Self::LogSnr { min, max, .. } => {
                 finite("min", min)?;
                 require("max", max, |m| m > min && m.is_finite(), "a number above min")?;
             }
@@ -73,48 +83,55 @@ pub struct TimeLaw(TimeLawConfig);
 impl TimeLaw {
     /// One time for each sample of `rng`, within the path's floor and start.
     pub fn draw(&self, path: &dyn Path, rng: &mut Rng) -> Vec<f64> {
-        let (low, high) = (path.floor(), path.start());
-        let times = match self.0 {
-            TimeLawConfig::Uniform { stratified: false } => {
-                rng.uniforms().iter().map(|u| low + (high - low) * u).collect::<Vec<_>>()
+        let mut u = rng.uniforms();
+        if self.is_stratified() {
+            let (first, n) = (u[0], u.len() as f64);
+            u = (0..u.len()).map(|i| (first + i as f64 / n).fract()).collect();
+        }
+        u.into_iter().map(|u| self.quantile(path, u).clamp(path.floor(), path.start())).collect()
+    }
+
+    fn is_stratified(&self) -> bool {
+        match self.0 {
+            TimeLawConfig::Uniform { stratified }
+            | TimeLawConfig::LogNormal { stratified, .. }
+            | TimeLawConfig::LogitNormal { stratified, .. }
+            | TimeLawConfig::LogSnr { stratified, .. } => stratified,
+        }
+    }
+
+    /// The time below which the part `u` of all times lies (above which, for laws stated in λ).
+    fn quantile(&self, path: &dyn Path, u: f64) -> f64 {
+        match self.0 {
+            TimeLawConfig::Uniform { .. } => path.floor() + (path.start() - path.floor()) * u,
+            TimeLawConfig::LogNormal { mean, sd, .. } => {
+                path.time_of_log_snr(-normal(mean, sd).inverse_cdf(u))
             }
-            TimeLawConfig::Uniform { stratified: true } => {
-                let u = rng.uniforms();
-                let (first, n) = (u[0], u.len() as f64);
-                let place = |i: usize| (first + i as f64 / n).fract();
-                (0..u.len()).map(|i| low + (high - low) * place(i)).collect()
+            TimeLawConfig::LogitNormal { mean, sd, .. } => {
+                1.0 / (1.0 + (-normal(mean, sd).inverse_cdf(u)).exp())
             }
-            TimeLawConfig::LogNormal { mean, sd } => {
-                let normal = rng.normals();
-                normal.iter().map(|z| path.time_of_log_snr(-(mean + sd * z))).collect()
-            }
-            TimeLawConfig::LogitNormal { mean, sd } => {
-                let normal = rng.normals();
-                normal.iter().map(|z| 1.0 / (1.0 + (-(mean + sd * z)).exp())).collect()
-            }
-            TimeLawConfig::LogSnr { min, max } => {
-                let u = rng.uniforms();
-                u.iter().map(|u| path.time_of_log_snr(min + (max - min) * u)).collect()
-            }
-        };
-        times.into_iter().map(|t| t.clamp(low, high)).collect()
+            TimeLawConfig::LogSnr { min, max, .. } => path.time_of_log_snr(min + (max - min) * u),
+        }
     }
 
     /// The probability that a time is below `t`, for laws stated in λ or logits.
     pub fn distribution(&self, path: &dyn Path, t: f64) -> f64 {
-        let normal = |mean, sd| Normal::new(mean, sd).expect("build checked sd > 0");
         match self.0 {
             TimeLawConfig::Uniform { .. } => {
                 let (low, high) = (path.floor(), path.start());
                 ((t - low) / (high - low)).clamp(0.0, 1.0)
             }
-            TimeLawConfig::LogNormal { mean, sd } => normal(mean, sd).cdf(-path.log_snr(t)),
-            TimeLawConfig::LogitNormal { mean, sd } => normal(mean, sd).cdf((t / (1.0 - t)).ln()),
-            TimeLawConfig::LogSnr { min, max } => {
+            TimeLawConfig::LogNormal { mean, sd, .. } => normal(mean, sd).cdf(-path.log_snr(t)),
+            TimeLawConfig::LogitNormal { mean, sd, .. } => normal(mean, sd).cdf((t / (1.0 - t)).ln()),
+            TimeLawConfig::LogSnr { min, max, .. } => {
                 ((max - path.log_snr(t)) / (max - min)).clamp(0.0, 1.0)
             }
         }
     }
+}
+
+fn normal(mean: f64, sd: f64) -> Normal {
+    Normal::new(mean, sd).expect("build checked sd > 0")
 }
 
 #[cfg(test)]
@@ -126,19 +143,22 @@ mod tests {
     use crate::schedule::{EdmConfig, LinearConfig};
 
     /// Kolmogorov–Smirnov distance below 1.95/√n: a fault-free law exceeds it once in a thousand seeds.
+    /// Stratified times stay within one stratum of their law, 1/n.
     #[test]
     fn times_follow_their_distribution() {
         let n = 20_000;
         let linear = LinearConfig::default().build().unwrap();
         let edm = EdmConfig::default().build().unwrap();
-        let cases: [(TimeLawConfig, &dyn Path); 5] = [
-            (TimeLawConfig::Uniform { stratified: false }, &linear),
-            (TimeLawConfig::Uniform { stratified: true }, &linear),
-            (TimeLawConfig::LogNormal { mean: -1.2, sd: 1.2 }, &edm),
-            (TimeLawConfig::LogitNormal { mean: 0.3, sd: 1.0 }, &linear),
-            (TimeLawConfig::LogSnr { min: -3.0, max: 4.0 }, &linear),
-        ];
-        for (config, path) in cases {
+        let cases = |stratified| -> [(TimeLawConfig, &dyn Path); 4] {
+            [
+                (TimeLawConfig::Uniform { stratified }, &linear),
+                (TimeLawConfig::LogNormal { mean: -1.2, sd: 1.2, stratified }, &edm),
+                (TimeLawConfig::LogitNormal { mean: 0.3, sd: 1.0, stratified }, &linear),
+                (TimeLawConfig::LogSnr { min: -3.0, max: 4.0, stratified }, &linear),
+            ]
+        };
+        let both = [false, true].into_iter().flat_map(|s| cases(s).map(|(law, path)| (s, law, path)));
+        for (stratified, config, path) in both {
             let law = config.build().unwrap();
             let mut rng = Rng::new(Seed(11), Purpose::Training, ids(0, n), 0);
             let mut times = law.draw(path, &mut rng);
@@ -147,7 +167,8 @@ mod tests {
                 (law.distribution(path, t) - (i as f64 + 0.5) / n as f64).abs()
             };
             let distance = times.iter().enumerate().map(gap).fold(0.0, f64::max);
-            assert!(distance < 1.95 / (n as f64).sqrt(), "{config:?}: {distance}");
+            let allowed = if stratified { 1.0 / n as f64 } else { 1.95 / (n as f64).sqrt() };
+            assert!(distance < allowed, "{config:?}: {distance}");
         }
     }
 }

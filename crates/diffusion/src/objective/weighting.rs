@@ -25,6 +25,9 @@ pub enum Weighting {
         /// Standard deviation of the data; above 0.
         sigma_data: f64,
     },
+    /// κ'/κ: with the cross-entropy of a masked class, the bound on the likelihood, as Sahoo et al.
+    /// (2024), eq. 10.
+    Rate,
 }
 
 impl Weighting {
@@ -38,6 +41,7 @@ impl Weighting {
             Self::MinSnr { gamma } => snr.min(gamma),
             Self::V => snr + 1.0,
             Self::Edm { sigma_data } => snr + 1.0 / (sigma_data * sigma_data),
+            Self::Rate => path.kappa_rate(t) / path.kappa(t),
         }
     }
 

@@ -36,8 +36,8 @@ impl EulerMaruyamaConfig {
 
 /// `x_s = x_t + (s − t) u + ½ η g² |s − t| ∇ln p_t + √(η g² |s − t|) z`, weak order 1.
 ///
-/// A step of the probability flow, then a Langevin step of the amount that the noising process would
-/// undo. The last step, to t = 0, adds no noise.
+/// A Langevin step of the amount that the noising process would undo, and a step of the probability
+/// flow, both with the field at `x_t`. The last step, to t = 0, adds no noise.
 ///
 /// # Source
 /// Song et al. (2021), eq. 6, split as in Karras et al. (2022), eq. 6.
@@ -58,12 +58,13 @@ impl Sampler for EulerMaruyama {
         rng: &mut Rng,
     ) -> Result<Arrival> {
         let estimate = denoise(denoiser, &x, t)?;
-        let moved = follow(process, &x, &velocity(process, &x, &estimate, t)?, s - t, rng)?;
-        if s == 0.0 || self.stochasticity == 0.0 {
-            return Ok(Arrival { x: moved, past: None });
-        }
-        let next = self.stir(process, &moved, &estimate, t, t - s, rng)?;
-        Ok(Arrival { x: next, past: None })
+        let u = velocity(process, &x, &estimate, t)?;
+        let stirred = if s == 0.0 || self.stochasticity == 0.0 {
+            x
+        } else {
+            self.stir(process, &x, &estimate, t, t - s, rng)?
+        };
+        Ok(Arrival { x: follow(process, &stirred, &u, s - t, rng)?, past: None })
     }
 }
 

@@ -117,3 +117,26 @@ fn blend(process: &Process, at: &State, terms: &[(f64, &State, &Estimate)]) -> R
     });
     parts.collect::<Result<Vec<_>>>().map(State::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_alone_takes_the_papers_values_and_unknown_keys_are_refused() {
+        let read = serde_json::from_str::<SamplerConfig>;
+        assert_eq!(read(r#"{"kind": "unipc"}"#).unwrap(), SamplerConfig::Unipc(UnipcConfig { order: 2 }));
+        for text in [
+            r#"{"kind": "ddpm", "eta": 1}"#,
+            r#"{"kind": "heun", "churns": 0.1}"#,
+            r#"{"kind": "tau_leaping", "steps": 3}"#,
+            r#"{"kind": "adaptive", "tolerance": 1e-5}"#,
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{text}: {error}");
+        }
+        assert!(read(r#"{"kind": "plms"}"#).unwrap_err().to_string().contains("unknown variant"));
+        let error = read(r#"{"kind": "ddim", "eta": 1.5}"#).unwrap().build().map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "eta: found 1.5, allowed: 0 to 1");
+    }
+}

@@ -28,6 +28,9 @@ impl BrownianConfig {
 /// A jump draws from the bridge's own conditional law,
 /// `x_s | x_t, x_0 ~ N(x_0 + (s/t)(x_t − x_0), σ² s (t − s)/t)`; `tau` scales its variance, 1 being the law.
 ///
+/// Walk it with `kind = "ddpm"`, whose jumps are exact for a known end. The velocity that an estimate
+/// of x_0 alone implies is the drift (x_t − x̂_0)/t of the reversed bridge, not a probability flow.
+///
 /// # Source
 /// Tong et al. (2024), SB-CFM; Shi et al. (2023), eq. 8.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,204 @@
+//! `langevin points evaluate`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use langevin_core::{Seed, State, Trajectory};
+use langevin_points::metrics::{normalised_path_energy, path_energy};
+use langevin_points::record::PointCloud;
+use langevin_points::space::Geometry;
+use langevin_report::report::{Report, Section};
+use langevin_report::table::{Cell, Column, Table};
+use langevin_train::write_whole;
+use langevin_transport::wasserstein_2;
+
+use super::RunOptions;
+use super::compare::{Metric, against};
+use super::data::{Side, test_points};
+use super::figures;
+use super::sample::choose_sampler;
+use super::trained::Trained;
+use crate::{Ending, bad_input, threads};
+
+/// Measure a trained model against its data, and write a report with pictures.
+///
+/// Example: langevin points evaluate runs/demo --report report.html
+#[derive(Debug, clap::Args)]
+pub struct EvaluateArgs {
+    /// Model file, or run directory that holds one.
+    model: PathBuf,
+    /// Points to compare, on each side.
+    #[arg(long, default_value_t = 2000)]
+    count: usize,
+    /// Seed of samples and of test points.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Points computed together.
+    #[arg(long, default_value_t = 512)]
+    batch: usize,
+    /// Steps, instead of those of the model's grid.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Sampler by its kind, instead of the model's.
+    #[arg(long)]
+    sampler: Option<String>,
+    /// Self-contained HTML report.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// The numbers as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Replace output files that exist.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// Numbers of an evaluation and what they were measured on.
+pub struct Evaluation {
+    pub metrics: Vec<Metric>,
+    pub samples: PointCloud,
+    pub test: PointCloud,
+    pub way: Trajectory,
+    pub evaluations: f64,
+}
+
+/// Samples from `trained` and their distances from fresh test points.
+///
+/// # Errors
+/// What fails while sampling or comparing.
+pub fn evaluate(trained: &Trained, seed: Seed, count: usize, batch: usize) -> Result<Evaluation> {
+    let experiment = &trained.experiment;
+    let data_seed = Seed(experiment.seed);
+    let test = test_points(&experiment.data, Side::Data, data_seed, count, 1)?;
+    // A file has one test part only, so there is no second real set to make a floor of.
+    let other = match experiment.data.file {
+        Some(_) => None,
+        None => Some(test_points(&experiment.data, Side::Data, data_seed, count, 2)?),
+    };
+    let x_1 = trained.start(seed, test.len())?;
+    let generation = trained.generation(seed, batch);
+    let labels = (experiment.data.classes > 0).then(|| test.labels()).flatten();
+    let (x, evaluations, ways) = generation.run(
+        &x_1,
+        |rows| trained.denoiser(labels.map(|labels| &labels[rows.clone()]), rows.len()),
+        Trajectory::default,
+    )?;
+    let way = joined(&ways)?;
+    let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
+    let samples = PointCloud::new(trained.domain.decode_rows(&x)?, dimension, geometry)?;
+    let mut metrics = against(&samples, &test, other.as_ref(), seed)?;
+    if geometry == Geometry::Flat {
+        // In the units of the data: states are scaled, and energies by the square.
+        let energy = path_energy(&way)? * trained.domain.standardisation.scale.powi(2);
+        let from = trained.domain.decode_rows(&x_1)?;
+        let direct = wasserstein_2(&from, test.points(), dimension)?.powi(2);
+        let metric = |name: &str, value| Metric { name: name.into(), value, floor: None };
+        metrics.push(metric("path energy", energy));
+        metrics.push(metric("NPE", normalised_path_energy(energy, direct)));
+    }
+    Ok(Evaluation { metrics, samples, test, way, evaluations })
+}
+
+/// The trajectories of chunks, side by side.
+fn joined(ways: &[Trajectory]) -> Result<Trajectory> {
+    let stations = ways.iter().map(|way| way.states.len()).min().unwrap_or(0);
+    let station = |k: usize| -> Result<(f64, State)> {
+        let parts: Vec<State> = ways.iter().map(|way| way.states[k].1.clone()).collect();
+        Ok((ways[0].states[k].0, State::concat(&parts)?))
+    };
+    Ok(Trajectory { states: (0..stations).map(station).collect::<Result<_>>()? })
+}
+
+impl EvaluateArgs {
+    /// Checks everything, then samples and compares.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while sampling.
+    pub fn run(self) -> Result<Ending> {
+        let pool = threads::pool(self.options.threads)?;
+        for out in [&self.report, &self.json].into_iter().flatten() {
+            if out.exists() && !self.force {
+                return Err(bad_input(anyhow::anyhow!(
+                    "{} exists: choose another file, or replace it with --force",
+                    out.display()
+                )));
+            }
+        }
+        if self.count == 0 || self.batch == 0 {
+            return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));
+        }
+        let (mut trained, hash) = Trained::read(&self.model)?;
+        choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
+        let seed = Seed(self.seed);
+        let found = pool.install(|| evaluate(&trained, seed, self.count, self.batch))?;
+        let table = table(&found.metrics)?;
+        if !self.options.quiet {
+            print!("{}", table.to_text());
+            println!("{} points, {} evaluations each", found.samples.len(), found.evaluations);
+        }
+        if let Some(path) = &self.json {
+            let numbers = serde_json::json!({
+                "model_sha256": hash, "seed": self.seed, "points": found.samples.len(),
+                "evaluations": found.evaluations, "metrics": found.metrics,
+            });
+            write_whole(path, serde_json::to_string_pretty(&numbers)?.as_bytes())?;
+        }
+        if let Some(path) = &self.report {
+            self.write_report(path, &trained, &hash, &found, table)?;
+            if !self.options.quiet {
+                println!("{}", path.display());
+            }
+        }
+        Ok(Ending::Done)
+    }
+
+    fn write_report(
+        &self,
+        path: &Path,
+        trained: &Trained,
+        hash: &str,
+        found: &Evaluation,
+        table: Table,
+    ) -> Result<()> {
+        let domain = &trained.domain;
+        let mut pictures = vec![figures::samples(&found.samples, &found.test)?];
+        if found.way.states.len() > 2 {
+            pictures.push(figures::trajectories(domain, &found.way)?);
+        }
+        pictures.push(figures::transport(domain, &found.way)?);
+        pictures.push(figures::density(&found.test, "Density of the data")?);
+        pictures.push(figures::density(&found.samples, "Density of the samples")?);
+        let run = self.model.join("metrics.jsonl");
+        if let Ok(lines) = std::fs::read_to_string(&run) {
+            pictures.push(figures::losses(&lines)?);
+        }
+        let method = &trained.experiment.method;
+        Report::new("Points")
+            .lead("Generated points against data: distances, with what real data reach beside them.")
+            .provenance("model sha256", hash)
+            .provenance("program", concat!("langevin ", env!("CARGO_PKG_VERSION")))
+            .provenance("seed", self.seed.to_string())
+            .provenance("sampler", serde_json::to_string(&method.sampler)?)
+            .provenance("network evaluations per sample", found.evaluations.to_string())
+            .section(Section::new("Distances").table(table, "Distances of samples from test points."))
+            .section(Section::new("Pictures").figures(pictures))
+            .section(Section::new("Config").code(toml::to_string(&trained.experiment)?))
+            .write(path)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn table(metrics: &[Metric]) -> Result<Table> {
+    let mut table = Table::new([
+        Column::text("metric"),
+        Column::number("samples"),
+        Column::number("real against real"),
+    ]);
+    for metric in metrics {
+        let floor = metric.floor.map_or(Cell::Missing, Cell::Number);
+        table.push([Cell::text(&metric.name), Cell::Number(metric.value), floor])?;
+    }
+    Ok(table)
+}

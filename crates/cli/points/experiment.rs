@@ -1,0 +1,76 @@
+//! The config of a point experiment.
+
+use langevin_core::ConfigError;
+use langevin_diffusion::schedule::PathConfig;
+use langevin_points::config::{DataConfig, NetworkConfig, NetworkPlan};
+use langevin_train::{TrainConfig, TrainPlan};
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{Method, MethodPlan, train_plan};
+
+/// One complete TOML file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointsExperiment {
+    /// Seed of data, weights, noise and samples.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is generated.
+    pub data: DataConfig,
+    /// The other end of the path where it is data too; without it, the reference of the space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<DataConfig>,
+    /// The network.
+    pub network: NetworkConfig,
+    /// Path, coupling, objective, sampler.
+    pub method: Method,
+    /// Training.
+    pub train: TrainConfig,
+    /// Published values that `points table` prints beside ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
+}
+
+/// A published value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Name of the metric as `evaluate` prints it.
+    pub metric: String,
+    /// Mean over seeds.
+    pub mean: f64,
+    /// Standard deviation over seeds.
+    pub sd: f64,
+    /// Where it was published.
+    pub source: String,
+}
+
+/// The products of an experiment.
+pub struct Plan {
+    pub network: NetworkPlan,
+    pub method: MethodPlan,
+    pub train: TrainPlan,
+}
+
+impl PointsExperiment {
+    /// Everything that can fail without data, checked before any work.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the whole path of the key.
+    pub fn plan(&self) -> Result<Plan, ConfigError> {
+        self.data.check().map_err(|error| error.within("data"))?;
+        if let Some(reference) = &self.reference {
+            reference.check().map_err(|error| error.within("reference"))?;
+            if matches!(self.method.path, PathConfig::Edm(_) | PathConfig::VarianceExploding(_)) {
+                let allowed = "linear, trigonometric, cosine, variance_preserving or brownian \
+                               between two data sets";
+                return Err(ConfigError::new("method.path.kind", "an exploding path", allowed));
+            }
+        }
+        Ok(Plan {
+            network: self.network.check().map_err(|error| error.within("network"))?,
+            method: self.method.build()?,
+            train: train_plan(&self.train)?,
+        })
+    }
+}

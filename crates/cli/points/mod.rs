@@ -1,0 +1,54 @@
+//! `langevin points`: the verbs of the smallest domain.
+
+mod compare;
+mod data;
+mod evaluate;
+mod experiment;
+mod figures;
+mod sample;
+mod table;
+mod train;
+mod trained;
+
+use clap::Subcommand;
+
+use crate::Ending;
+
+/// What can be done with points.
+#[derive(Debug, Subcommand)]
+pub enum PointsCommand {
+    /// Train a model from a config.
+    Train(train::TrainArgs),
+    /// Draw points from a trained model.
+    Sample(sample::SampleArgs),
+    /// Measure a trained model against its data, with a report.
+    Evaluate(evaluate::EvaluateArgs),
+    /// Train and evaluate several configs with several seeds, and write a results file.
+    Table(table::TableArgs),
+}
+
+impl PointsCommand {
+    /// Plans and runs the command.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while running.
+    pub fn run(self) -> anyhow::Result<Ending> {
+        match self {
+            Self::Train(args) => args.run(),
+            Self::Sample(args) => args.run(),
+            Self::Evaluate(args) => args.run(),
+            Self::Table(args) => args.run(),
+        }
+    }
+}
+
+/// Options of every run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunOptions {
+    /// Threads; by default those that the machine or the batch system gives.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// No progress and no summary; errors only.
+    #[arg(long)]
+    pub quiet: bool,
+}

@@ -1,0 +1,223 @@
+//! `langevin points train`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use candle_core::DType;
+use langevin_core::{Domain, Process, Reading, Seed};
+use langevin_nn::ParamStore;
+use langevin_points::source::{End, PointsSource};
+use langevin_points::space::Points;
+use langevin_train::{
+    CheckpointError, CoupledFeed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report, Stop,
+    train, write_whole,
+};
+
+use super::RunOptions;
+use super::data::{self, Loaded, Side};
+use super::experiment::{Plan, PointsExperiment};
+use crate::model::{self, Provenance};
+use crate::progress::Progress;
+use crate::{Ending, bad_input, config_file, threads};
+
+/// Train a model on points.
+///
+/// Example: langevin points train configs/points/demo.toml --out runs/demo
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    /// The experiment, a TOML file.
+    config: PathBuf,
+    /// Run directory: config, metrics, states and the model.
+    #[arg(long)]
+    out: PathBuf,
+    /// Instead of the seed of the config.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Instead of the steps of the config.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Go on from the newest good state in the run directory.
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl TrainArgs {
+    /// Checks everything, then trains.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while training.
+    pub fn run(self) -> Result<Ending> {
+        let pool = threads::pool(self.options.threads)?;
+        let (mut experiment, _): (PointsExperiment, String) =
+            config_file::read(&self.config).map_err(bad_input)?;
+        experiment.seed = self.seed.unwrap_or(experiment.seed);
+        experiment.train.steps = self.steps.unwrap_or(experiment.train.steps);
+        let plan = experiment
+            .plan()
+            .map_err(|error| bad_input(config_file::ConfigFileError::value(&self.config, error)))?;
+        let model = self.out.join("model.safetensors");
+        if !self.resume && (model.exists() || self.out.join("state").exists()) {
+            return Err(bad_input(anyhow::anyhow!(
+                "{} holds a run already: go on with --resume, or choose another --out",
+                self.out.display()
+            )));
+        }
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot create {}", self.out.display()))
+            .map_err(bad_input)?;
+        let text = toml::to_string(&experiment)?;
+        let prepared = Prepared::new(&experiment, &plan)?;
+        write_whole(&self.out.join("config.toml"), text.as_bytes())?;
+        let stop = Stop::on_signals()?;
+        let mut shown = Shown { bar: None, quiet: self.options.quiet, total: 0 };
+        let report = pool.install(|| {
+            prepared.train(&plan, &text, Some(&self.out), self.resume, &stop, &mut shown)
+        });
+        if let Some(bar) = shown.bar.take() {
+            bar.finish();
+        }
+        let report = report?;
+        if let Outcome::Stopped { step } = report.outcome {
+            eprintln!("stopped at step {step}; the state is saved, go on with --resume");
+            return Ok(Ending::Stopped);
+        }
+        let hash = prepared.publish(&model, &experiment, &text, &report)?;
+        if !self.options.quiet {
+            println!("{} (sha256 {hash})", model.display());
+        }
+        Ok(Ending::Done)
+    }
+}
+
+/// Everything that training needs, made from data.
+pub struct Prepared {
+    pub domain: Points,
+    process: Process,
+    source: Arc<PointsSource>,
+    held_out: Option<Arc<PointsSource>>,
+    seed: Seed,
+}
+
+impl Prepared {
+    /// Reads or draws the data of `experiment`.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    pub fn new(experiment: &PointsExperiment, plan: &Plan) -> Result<Self> {
+        let seed = Seed(experiment.seed);
+        let data = data::load(&experiment.data, Side::Data, seed)?;
+        let domain = data::domain(&experiment.data, &data)?;
+        let load_reference = || -> Result<Option<Loaded>> {
+            let Some(config) = &experiment.reference else { return Ok(None) };
+            Ok(Some(data::load(config, Side::Reference, seed)?))
+        };
+        let classes = experiment.data.classes;
+        let source = |data: End, reference: Option<Loaded>| {
+            let reference = reference.map(|loaded| loaded.end);
+            Arc::new(PointsSource::new(domain.clone(), data, reference, classes, DType::F32))
+        };
+        let held_out = match (&data.held_out, experiment.train.validate_every) {
+            (Some(parts), 1..) => {
+                let end = End::cloud(parts.valid.clone(), "validation order");
+                Some(source(end, load_reference()?))
+            }
+            // Fresh draws of a law are held out by their sample numbers.
+            (None, 1..) => {
+                let again = data::load(&experiment.data, Side::Data, Seed(!experiment.seed))?;
+                Some(source(again.end, load_reference()?))
+            }
+            _ => None,
+        };
+        let source = source(data.end, load_reference()?);
+        let process = Process::new(&domain.space(), plan.method.path.clone());
+        Ok(Self { domain, process, source, held_out, seed })
+    }
+
+    /// Trains on the current pool.
+    ///
+    /// # Errors
+    /// Those of the training loop.
+    pub fn train(
+        &self,
+        plan: &Plan,
+        config: &str,
+        folder: Option<&Path>,
+        resume: bool,
+        stop: &Stop,
+        progress: &mut dyn langevin_train::Progress,
+    ) -> Result<Report> {
+        let experiment: PointsExperiment = toml::from_str(config)?;
+        let classes = experiment.data.classes;
+        let (store, network) = ParamStore::create(DType::F32, self.seed, |builder| {
+            plan.network.build(builder, &self.process, classes)
+        })?;
+        let coupled = |source: &Arc<PointsSource>| {
+            let coupling = plan.method.coupling.clone();
+            CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32)
+        };
+        let (feed, validation) = (coupled(&self.source), self.held_out.as_ref().map(coupled));
+        let reading = Reading::new(self.process.clone(), experiment.method.head);
+        let mut loss =
+            ObjectiveLoss::new(Arc::new(network), reading, plan.method.objective.clone())
+                .hiding_conditions(experiment.method.hide_condition);
+        let job = Job {
+            store: &store,
+            feed: &feed,
+            validation: validation.as_ref().map(|feed| feed as &dyn langevin_train::Feed),
+            loss: &mut loss,
+            seed: self.seed,
+            config,
+            folder,
+            resume,
+        };
+        Ok(train(&plan.train, job, stop, progress)?)
+    }
+
+    /// Writes the model of a finished run; gives its hash.
+    fn publish(
+        &self,
+        path: &Path,
+        experiment: &PointsExperiment,
+        config: &str,
+        report: &Report,
+    ) -> Result<String> {
+        let provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: langevin_core::Source::fingerprint(self.source.as_ref()),
+            seed: experiment.seed,
+            steps: experiment.train.steps,
+            train_loss: report.train.as_ref().map(|loss| loss.loss),
+            validation_loss: report.validation.as_ref().map(|loss| loss.loss),
+        };
+        let file = ModelFile { tensors: report.weights.clone(), ..ModelFile::default() };
+        model::write(path, file, config, &self.domain, &provenance)
+    }
+}
+
+/// Training, shown to a person.
+struct Shown {
+    bar: Option<Progress>,
+    quiet: bool,
+    total: u64,
+}
+
+impl langevin_train::Progress for Shown {
+    fn started(&mut self, step: u64, steps: u64, rejected: &[CheckpointError]) {
+        for error in rejected {
+            eprintln!("warning: {error}; going on from the state before it");
+        }
+        if step > 0 {
+            eprintln!("resumed at step {step} of {steps}");
+        }
+        self.total = steps;
+        self.bar = Some(Progress::new("train", steps, step, self.quiet));
+    }
+
+    fn logged(&mut self, line: &LogLine) {
+        let (LogLine::Train(line), Some(bar)) = (line, &mut self.bar) else { return };
+        bar.at(line.step, &format!("loss {:.4}", line.loss.loss));
+    }
+}

@@ -1,0 +1,120 @@
+//! Products of spaces, categories, and the promises that hold everywhere.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use langevin_core::factor::{
+    Base, Categorical, Centred, Euclidean, GridField, RandomField, Space, Sphere, Torus, TorusLaw,
+};
+use langevin_core::{
+    Denoiser, Estimate, Path, Process, Result, Silent, State, TimeGrid, Times, sample,
+};
+use langevin_diffusion::sampler::{
+    AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
+    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
+};
+use langevin_diffusion::schedule::{LinearConfig, VariancePreservingConfig};
+use langevin_diffusion::{GridConfig, SamplerConfig};
+use langevin_testing::{assert_within, contract};
+
+use super::{line, reference, two_bumps};
+
+/// Point masses at 1.5, at the angle 0.25 and at class 1.
+struct Home;
+
+impl Denoiser for Home {
+    fn denoise(&self, x: &State, _: &Times) -> Result<Estimate> {
+        let n = x.samples()?;
+        let way = ((x.part(1).neg()? + 0.25)? + 0.5)?;
+        let way = ((&way - way.floor()?)? - 0.5)?;
+        let log_p = Tensor::new(&[[[-1e3, 0.0, -1e3]]], &Device::Cpu)?.broadcast_as((n, 1, 3))?;
+        Ok(State::new(vec![(x.part(0).zeros_like()? + 1.5)?, way, log_p.contiguous()?]))
+    }
+}
+
+fn product() -> Process {
+    let space = Space::of("x", Euclidean::new(&[2]))
+        .and("angle", Torus::new(&[1], TorusLaw::Geodesic, false))
+        .and("class", Categorical::new(1, 3, Base::Uniform));
+    Process::new(&space, Arc::new(LinearConfig::default().build().unwrap()))
+}
+
+/// Samples of [`Home`]: the largest misses of the two points, and the part of classes that are right.
+fn arrive(config: &SamplerConfig, grid: &TimeGrid, n: usize) -> [f64; 3] {
+    let (x_1, rng) = reference(&product(), n);
+    let sampler = config.build().unwrap();
+    let x = sample(&product(), &Home, sampler.as_ref(), grid, x_1, &rng, &mut Silent).unwrap();
+    let off = |part: usize, want: f64| {
+        (x.part(part) - want).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap()
+    };
+    let right = x.part(2).eq(1u32).unwrap().to_dtype(DType::F64).unwrap().mean_all().unwrap();
+    [off(0, 1.5), off(1, 0.25), right.to_scalar::<f64>().unwrap()]
+}
+
+/// One sampler brings every factor of a product home, and no sample sees its batch.
+///
+/// Samplers that jump are exact on point masses. Those that follow rates leave a wrong class behind
+/// with probability Π exp(−∫ rate), where a step of length h at time t counts h/t, Heun's the mean of
+/// h/t and h/s; the part that is right is binomial, tolerance 5 standard errors.
+#[test]
+fn product_spaces_are_moved_by_the_same_samplers() {
+    let (n, steps) = (20_000, 40);
+    let grid = TimeGrid::linear(1.0, 0.0, steps).unwrap();
+    let left = |of_step: &dyn Fn(f64, f64) -> f64| {
+        let total: f64 = grid.steps().map(|(t, s)| of_step(t, s)).sum();
+        2.0 / 3.0 * (-total).exp()
+    };
+    let euler = left(&|t, s| (t - s) / t);
+    let heun = left(&|t, s| if s > 0.0 { 0.5 * (t - s) * (1.0 / t + 1.0 / s) } else { 1.0 });
+    for (config, wrong) in [
+        (SamplerConfig::Euler(EulerConfig {}), euler),
+        (SamplerConfig::TauLeaping(EulerConfig {}), euler),
+        (SamplerConfig::Heun(HeunConfig::default()), heun),
+        (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), 0.0),
+        (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), 0.0),
+        (SamplerConfig::Unipc(UnipcConfig { order: 2 }), 0.0),
+    ] {
+        let [x, angle, right] = arrive(&config, &grid, n);
+        assert!(x < 1e-9 && angle < 1e-9, "{config:?}: {x:e} {angle:e}");
+        let error = (wrong * (1.0 - wrong) / n as f64).sqrt();
+        assert_within(&format!("{config:?}"), right, 1.0 - wrong, 5.0 * error);
+        let sampler = config.build().unwrap();
+        contract::sampler(sampler.as_ref(), &product(), &Home, &grid);
+    }
+}
+
+#[test]
+fn samplers_and_denoisers_keep_their_contracts() {
+    let path: Arc<dyn Path> = Arc::new(VariancePreservingConfig::default().build().unwrap());
+    let law = two_bumps();
+    let denoiser = law.denoiser(path.clone());
+    let x = State::single(Tensor::new(&[[-0.3], [0.1], [1.2]], &Device::Cpu).unwrap());
+    contract::denoiser(&denoiser, &x, &Times::new(vec![0.1, 0.5, 0.9]));
+    let grid = GridConfig::LogSnr { steps: 8, log_snr_max: 4.0 }.build(path.as_ref()).unwrap();
+    let once = TimeGrid::new(vec![1.0, 0.0]).unwrap();
+    for (config, grid) in [
+        (SamplerConfig::Ddpm(DdpmConfig {}), &grid),
+        (SamplerConfig::Heun(HeunConfig { churn: 0.2, ..HeunConfig::default() }), &grid),
+        (SamplerConfig::DpmSolver(DpmSolverConfig { order: 3 }), &grid),
+        (SamplerConfig::DpmSolverSde(DpmSolverSdeConfig::default()), &grid),
+        (SamplerConfig::Unipc(UnipcConfig { order: 3 }), &grid),
+        (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig::default()), &grid),
+        (SamplerConfig::PredictorCorrector(PredictorCorrectorConfig::default()), &grid),
+        (SamplerConfig::Adaptive(AdaptiveConfig::default()), &once),
+    ] {
+        contract::sampler(config.build().unwrap().as_ref(), &line(&path), &denoiser, grid);
+    }
+}
+
+#[test]
+fn factors_keep_their_contract() {
+    let linear = LinearConfig::default().build().unwrap();
+    contract::factor(&Euclidean::new(&[2, 3]), &linear);
+    contract::factor(&Centred::new(4, 3), &linear);
+    contract::factor(&Torus::new(&[4, 3], TorusLaw::Geodesic, false), &linear);
+    contract::factor(&Sphere, &linear);
+    contract::factor(&Categorical::new(4, 3, Base::Uniform), &linear);
+    contract::factor(&Categorical::new(4, 3, Base::Mask), &linear);
+    let law = RandomField::new(3.0, 1.0).unwrap();
+    contract::factor(&GridField::new(2, 8, 12, law), &linear);
+}
