@@ -108,7 +108,9 @@ pub enum DatasetError {
         first: usize,
     },
     /// A quote that is not closed on its line, or has text after it.
-    #[error("{place}, row {row}: found a quote that does not end its field, allowed: \"…\" around a field")]
+    #[error(
+        "{place}, row {row}: found a quote that does not end its field, allowed: \"…\" around a field"
+    )]
     Quote {
         /// The table.
         place: Place,
@@ -124,7 +126,9 @@ pub enum DatasetError {
         row: usize,
     },
     /// A vector that is not on the sphere.
-    #[error("{place}, row {row}: found a vector of length {length}, allowed: 1 within {UNIT_TOLERANCE:e}")]
+    #[error(
+        "{place}, row {row}: found a vector of length {length}, allowed: 1 within {UNIT_TOLERANCE:e}"
+    )]
     NotUnit {
         /// The table.
         place: Place,
@@ -169,6 +173,40 @@ pub enum DatasetError {
         /// How it may be.
         allowed: &'static str,
     },
+    /// Nothing is left for coordinates.
+    #[error("{place}: found no column beside the label, allowed: at least one coordinate")]
+    NoCoordinate {
+        /// The table.
+        place: Place,
+    },
+    /// An HDF5 data set that was asked for is not there.
+    #[error("{place}: found no data set {name}, allowed: {}", .names.join(", "))]
+    NoDataset {
+        /// The file.
+        place: Place,
+        /// The path asked for.
+        name: String,
+        /// Those with two axes.
+        names: Vec<String>,
+    },
+    /// More than one HDF5 data set could be meant.
+    #[error("{place}: found several data sets with two axes, allowed: one, or the path of one of {}", .names.join(", "))]
+    ManyDatasets {
+        /// The file.
+        place: Place,
+        /// Their paths.
+        names: Vec<String>,
+    },
+    /// Labels that are not one per point.
+    #[error("{place}: found labels of shape {found:?}, allowed: [{expected}], one per point")]
+    Labels {
+        /// The labels' data set.
+        place: Place,
+        /// Their shape.
+        found: Vec<usize>,
+        /// How many points there are.
+        expected: usize,
+    },
     /// A file that is shorter or longer than it says.
     #[error("{place}: found {found} bytes of {part}, allowed: {expected}, as its header says")]
     Length {
@@ -196,6 +234,16 @@ pub enum DatasetError {
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
+    },
+    /// The file beside an NPY file describes another array.
+    #[error(
+        "{path}: found the description of another array than {array}, allowed: its own, or none"
+    )]
+    Stranger {
+        /// The JSON file.
+        path: PathBuf,
+        /// The NPY file.
+        array: PathBuf,
     },
     /// Numbers that were read are no cloud of points.
     #[error("{place} holds no cloud of points")]

@@ -11,11 +11,13 @@ mod array;
 mod atomic;
 mod csv;
 mod error;
+mod fingerprint;
 mod hdf5;
 mod npy;
 mod points;
 mod split;
 
 pub use error::{Column, DatasetError, Place};
+pub use fingerprint::fingerprint;
 pub use points::{ReadOptions, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

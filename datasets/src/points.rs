@@ -1,7 +1,10 @@
-//! One way in and one way out, whatever the format.
+//! One way in and one way out for every format.
 
+use std::io::{self, Write};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use langevin_points::record::PointCloud;
 use langevin_points::space::Geometry;
 use serde::{Deserialize, Serialize};
@@ -9,64 +12,35 @@ use serde::{Deserialize, Serialize};
 use crate::atomic::Staged;
 use crate::{DatasetError, csv, hdf5, npy};
 
-/// What a file does not say of itself. Nothing need be given.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+/// What a file alone does not say; all of it may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReadOptions {
-    /// Where the points live. Without it: as the file says, on the sphere where a table has columns
-    /// of latitude and longitude in degrees, else flat.
+    /// Where the points live. Left out: as the file says; text with the columns latitude and longitude
+    /// lies on the sphere, all else is flat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<Geometry>,
-    /// Columns of a text table that are coordinates, in this order, by name or by number from 1 where
-    /// there is no header. Without it: all but the labels.
+    /// The coordinates, in this order; left out: every column but the label. By name, or by number
+    /// from "1" where columns have no names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-    /// The column of a text table that holds integer labels. Without it: as the file says.
+    /// The column of integer labels; in HDF5 also the path of a data set with one axis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Whether a text table has a header. Without it: if its first row holds no number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<bool>,
-    /// The data set of an HDF5 file, `group/name`. Without it: the only one with two axes.
+    /// The path of an HDF5 data set; left out: the only one with two axes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
+    /// Whether the first row of a text names its columns; left out: it does if none of its fields is a
+    /// number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
 }
 
-/// A format of files, by its extension.
-enum Format {
-    Text { gzip: bool },
-    Npy,
-    Hdf5,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self, DatasetError> {
-        let unknown = || DatasetError::UnknownFormat {
-            path: path.to_path_buf(),
-            allowed: ".csv, .tsv, .txt, .dat (each also with .gz), .npy, .h5, .hdf5",
-        };
-        let extension = |path: &Path| Some(path.extension()?.to_str()?.to_lowercase());
-        let text = |path: &Path| {
-            extension(path).is_some_and(|e| ["csv", "tsv", "txt", "dat"].contains(&e.as_str()))
-        };
-        match extension(path).as_deref() {
-            Some("gz") if path.file_stem().is_some_and(|stem| text(Path::new(stem))) => {
-                Ok(Self::Text { gzip: true })
-            }
-            Some("npy") => Ok(Self::Npy),
-            Some("h5" | "hdf5") => Ok(Self::Hdf5),
-            _ if text(path) => Ok(Self::Text { gzip: false }),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-/// The points of a CSV, NPY or HDF5 file.
-///
-/// An NPY file's column names, labels and geometry are in the JSON file beside it, if there is one.
+/// The points of a file: `.csv`, `.tsv`, `.txt`, `.dat` (each also with `.gz` behind it), `.npy`, `.h5`
+/// or `.hdf5`.
 ///
 /// # Errors
-/// [`DatasetError`] with the file, and the row and column of what cannot be.
+/// [`DatasetError`] with the place in the file, what was found there and what is allowed.
 pub fn read_points(path: &Path, options: &ReadOptions) -> Result<PointCloud, DatasetError> {
     match Format::of(path)? {
         Format::Text { .. } => csv::read(path, options),
@@ -75,15 +49,16 @@ pub fn read_points(path: &Path, options: &ReadOptions) -> Result<PointCloud, Dat
     }
 }
 
-/// Write points so that [`read_points`] gives the same cloud back, bit for bit.
+/// Write `cloud` in the format of the file's extension, with provenance as (key, value).
 ///
-/// `provenance` stands in comments of a text file, in the JSON file beside an NPY file, and in the
-/// attributes of an HDF5 file. A reader sees the old file or the new one, never a part of it; of an
-/// NPY file and its JSON file each is whole, and both are on disk before either gets its name.
+/// The file appears whole or not at all, an old one only gives way to a finished new one, and only by
+/// `force`. [`read_points`] gives back the same coordinates bit for bit, column names, labels and
+/// geometry. Provenance is in comments of a text, in attributes of an HDF5 file, and for NPY in the
+/// JSON file beside it, which replaces an old one after the array.
 ///
 /// # Errors
-/// [`DatasetError::Exists`] unless `force`, [`DatasetError::UnknownFormat`], [`DatasetError::Write`]
-/// and [`DatasetError::Hdf5`]. The old file is then whole.
+/// [`DatasetError::Exists`] without `force`, [`DatasetError::Write`], [`DatasetError::Hdf5`] and
+/// [`DatasetError::UnknownFormat`].
 pub fn write_points(
     path: &Path,
     cloud: &PointCloud,
@@ -91,28 +66,112 @@ pub fn write_points(
     force: bool,
 ) -> Result<(), DatasetError> {
     match Format::of(path)? {
-        Format::Text { gzip: false } => {
-            Staged::bytes(path, force, |out| csv::write(cloud, provenance, out))?.publish(force)
-        }
-        Format::Text { gzip: true } => {
-            let fill = |out: &mut dyn std::io::Write| {
-                let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-                csv::write(cloud, provenance, &mut packed)?;
-                packed.finish().map(|_| ())
-            };
+        Format::Text { delimiter, packed } => {
+            let fill = |out: &mut dyn Write| text(cloud, provenance, delimiter, packed, out);
             Staged::bytes(path, force, fill)?.publish(force)
         }
         Format::Npy => {
-            let description = npy::Sidecar::of(cloud, provenance);
-            let beside =
-                Staged::bytes(&npy::sidecar_path(path), force, |out| description.write(out))?;
-            let points = Staged::bytes(path, force, |out| npy::write(cloud, out))?;
-            beside.publish(force)?;
-            points.publish(force)
+            // Both are on disk before either is seen. An interruption between the two names is
+            // noticed on reading, by the fingerprint.
+            let array = Staged::bytes(path, force, |out| npy::write(cloud, out))?;
+            let sidecar = npy::Sidecar::of(cloud, provenance);
+            let sidecar = Staged::bytes(&npy::beside(path), force, |out| {
+                serde_json::to_writer_pretty(&mut *out, &sidecar).map_err(io::Error::from)?;
+                out.write_all(b"\n")
+            })?;
+            array.publish(force)?;
+            sidecar.publish(force)
         }
         Format::Hdf5 => {
             Staged::file(path, force, |temporary| hdf5::write(temporary, path, cloud, provenance))?
                 .publish(force)
+        }
+    }
+}
+
+fn text(
+    cloud: &PointCloud,
+    provenance: &[(String, String)],
+    delimiter: char,
+    packed: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if !packed {
+        return csv::write(cloud, provenance, delimiter, out);
+    }
+    let mut encoder = GzEncoder::new(out, Compression::default());
+    csv::write(cloud, provenance, delimiter, &mut encoder)?;
+    encoder.finish().map(|_| ())
+}
+
+/// A way to hold points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text { delimiter: char, packed: bool },
+    Npy,
+    Hdf5,
+}
+
+impl Format {
+    /// By the extension, in upper or lower case.
+    fn of(path: &Path) -> Result<Self, DatasetError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let (name, packed) = match name.strip_suffix(".gz") {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        match (name.rsplit_once('.').map(|(_, extension)| extension), packed) {
+            (Some("csv" | "txt" | "dat"), _) => Ok(Self::Text { delimiter: ',', packed }),
+            (Some("tsv"), _) => Ok(Self::Text { delimiter: '\t', packed }),
+            (Some("npy"), false) => Ok(Self::Npy),
+            (Some("h5" | "hdf5"), false) => Ok(Self::Hdf5),
+            _ => Err(DatasetError::UnknownFormat {
+                path: path.into(),
+                allowed: ".csv, .tsv, .txt, .dat (each also with .gz), .npy, .h5, .hdf5",
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::atomic::testing::Disk;
+
+    #[test]
+    fn the_extension_is_the_format() {
+        let of = |name: &str| Format::of(Path::new(name)).map_err(|error| error.to_string());
+        assert_eq!(of("a/b.CSV"), Ok(Format::Text { delimiter: ',', packed: false }));
+        assert_eq!(of("b.c.tsv.gz"), Ok(Format::Text { delimiter: '\t', packed: true }));
+        assert_eq!((of("b.npy"), of("b.hdf5")), (Ok(Format::Npy), Ok(Format::Hdf5)));
+        for name in ["csv", "b.npy.gz", "b.parquet", "b.gz", ""] {
+            let message = format!(
+                "{name}: found no known extension, allowed: .csv, .tsv, .txt, .dat (each also \
+                 with .gz), .npy, .h5, .hdf5"
+            );
+            assert_eq!(of(name), Err(message));
+        }
+    }
+
+    /// Wherever the disk is full, the writer says so: no error is lost in a buffer or a compressor.
+    #[test]
+    fn a_full_disk_is_noticed_at_every_byte() {
+        let cloud = PointCloud::flat((0..40).map(|i| f64::from(i).sqrt()).collect(), 2).unwrap();
+        let provenance = [("seed".into(), "1".into())];
+        type Fill<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+        let fills: [Fill; 3] = [
+            &|out| text(&cloud, &provenance, ',', false, out),
+            &|out| text(&cloud, &provenance, ',', true, out),
+            &|out| npy::write(&cloud, out),
+        ];
+        for fill in fills {
+            let mut whole = Vec::new();
+            fill(&mut whole).unwrap();
+            for room in 0..whole.len() {
+                let error = fill(&mut Disk { out: &mut io::sink(), room }).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
+            }
+            fill(&mut Disk { out: &mut io::sink(), room: whole.len() }).unwrap();
         }
     }
 }

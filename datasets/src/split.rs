@@ -53,7 +53,8 @@ pub struct Split {
 /// [`ConfigError`] if a fraction cannot be, or leaves a part that was asked for, or the training
 /// part, without a row.
 pub fn split(cloud: &PointCloud, config: &SplitConfig) -> Result<Split, ConfigError> {
-    let fraction = |key, value| require(key, value, |f| (0.0..1.0).contains(&f), "from 0 to below 1");
+    let fraction =
+        |key, value| require(key, value, |f| (0.0..1.0).contains(&f), "from 0 to below 1");
     let (valid, test) = (fraction("valid", config.valid)?, fraction("test", config.test)?);
     require("valid + test", valid + test, |sum| sum < 1.0, "below 1: the rest is for training")?;
     let groups: Vec<Vec<usize>> = match config.by {
@@ -185,8 +186,17 @@ mod tests {
             split(&catalogue(rows, rows), &config).unwrap_err().to_string()
         };
         assert_eq!(message(10, -0.1, 0.1), "valid: found -0.1, allowed: from 0 to below 1");
-        assert_eq!(message(10, 0.5, 0.5), "valid + test: found 1, allowed: below 1: the rest is for training");
-        assert_eq!(message(10, 0.01, 0.5), "valid: found 0.01, allowed: a part of at least one of 10, or 0");
-        assert_eq!(message(1, 0.0, 0.9), "valid + test: found 1, allowed: something left for training");
+        assert_eq!(
+            message(10, 0.5, 0.5),
+            "valid + test: found 1, allowed: below 1: the rest is for training"
+        );
+        assert_eq!(
+            message(10, 0.01, 0.5),
+            "valid: found 0.01, allowed: a part of at least one of 10, or 0"
+        );
+        assert_eq!(
+            message(1, 0.0, 0.9),
+            "valid + test: found 1, allowed: something left for training"
+        );
     }
 }

@@ -34,24 +34,51 @@ fn what_is_wrong_is_named_with_its_row_and_column() {
     let corpus: [(&str, &str); 20] = [
         ("", "t.csv: found no row of numbers, allowed: at least one"),
         ("# only\n\nx,y\n", "t.csv: found no row of numbers, allowed: at least one"),
-        ("x,y\n1,2\n3,abc\n", "t.csv, row 3, column \"y\": found \"abc\", allowed: a finite number"),
+        (
+            "x,y\n1,2\n3,abc\n",
+            "t.csv, row 3, column \"y\": found \"abc\", allowed: a finite number",
+        ),
         ("1,2\n3,abc\n", "t.csv, row 2, column 2: found \"abc\", allowed: a finite number"),
         ("1,abc\n3,4\n", "t.csv, row 1, column 2: found \"abc\", allowed: a finite number"),
         ("x,y\n1,\n", "t.csv, row 2, column \"y\": found nothing, allowed: a finite number"),
-        ("x,y\n# note\n\n1,2\nnan,3\n", "t.csv, row 5, column \"x\": found \"nan\", allowed: a finite number"),
+        (
+            "x,y\n# note\n\n1,2\nnan,3\n",
+            "t.csv, row 5, column \"x\": found \"nan\", allowed: a finite number",
+        ),
         ("1,inf\n", "t.csv, row 1, column 2: found \"inf\", allowed: a finite number"),
         ("1,-1e999\n", "t.csv, row 1, column 2: found \"-1e999\", allowed: a finite number"),
         ("1;2\n3;4,5\n", "t.csv, row 2, column 2: found \"4,5\", allowed: a finite number"),
         ("1,2\n3\n", "t.csv, row 2: found 1 columns, allowed: 2, as in row 1"),
         ("a,b\n1,2\n3,4,\n", "t.csv, row 3: found 3 columns, allowed: 2, as in row 1"),
         ("1 2\n3 4 5\n", "t.csv, row 2: found 3 columns, allowed: 2, as in row 1"),
-        ("\"x,y\n1,2\n", "t.csv, row 1: found a quote that does not end its field, allowed: \"…\" around a field"),
-        ("lat,lon\n10,20\n91,0\n", "t.csv, row 3, column \"lat\": found \"91\", allowed: a latitude from -90 to 90"),
-        ("Longitude,Latitude\n-181,0\n", "t.csv, row 2, column \"Longitude\": found \"-181\", allowed: a longitude from -180 to 360"),
-        ("lat,lon,depth,year\n1,2,3,4\n", "t.csv: found latitude and longitude beside depth, year, allowed: a choice of columns, or geometry = \"flat\""),
-        ("# geometry: sphere\nx,y,z\n1,0,0\n1,1,0\n", "t.csv, row 4: found a vector of length 1.4142135623730951, allowed: 1 within 2e-6"),
-        ("# geometry: sphere\nx,y\n1,0\n", "t.csv: found columns of points on the sphere: 2, allowed: latitude and longitude by these names, or 3"),
-        ("x,x\n1,2\n", "t.csv holds no cloud of points <- column name \"x\" is empty, stands twice or holds a line break"),
+        (
+            "\"x,y\n1,2\n",
+            "t.csv, row 1: found a quote that does not end its field, allowed: \"…\" around a field",
+        ),
+        (
+            "lat,lon\n10,20\n91,0\n",
+            "t.csv, row 3, column \"lat\": found \"91\", allowed: a latitude from -90 to 90",
+        ),
+        (
+            "Longitude,Latitude\n-181,0\n",
+            "t.csv, row 2, column \"Longitude\": found \"-181\", allowed: a longitude from -180 to 360",
+        ),
+        (
+            "lat,lon,depth,year\n1,2,3,4\n",
+            "t.csv: found latitude and longitude beside depth, year, allowed: a choice of columns, or geometry = \"flat\"",
+        ),
+        (
+            "# geometry: sphere\nx,y,z\n1,0,0\n1,1,0\n",
+            "t.csv, row 4: found a vector of length 1.4142135623730951, allowed: 1 within 2e-6",
+        ),
+        (
+            "# geometry: sphere\nx,y\n1,0\n",
+            "t.csv: found columns of points on the sphere: 2, allowed: latitude and longitude by these names, or 3",
+        ),
+        (
+            "x,x\n1,2\n",
+            "t.csv holds no cloud of points <- column name \"x\" is empty, stands twice or holds a line break",
+        ),
     ];
     for (text, expected) in corpus {
         assert_eq!(message("t.csv", text.as_bytes(), &by_itself()), expected, "{text:?}");
@@ -60,7 +87,8 @@ fn what_is_wrong_is_named_with_its_row_and_column() {
         assert_eq!(message("t.csv", windows.as_bytes(), &by_itself()), expected, "{windows:?}");
     }
     let long = format!("1,2\n1,{}\n", "z".repeat(99));
-    let expected = format!("t.csv, row 2, column 2: found \"{}\" …, allowed: a finite number", "z".repeat(40));
+    let expected =
+        format!("t.csv, row 2, column 2: found \"{}\" …, allowed: a finite number", "z".repeat(40));
     assert_eq!(message("t.csv", long.as_bytes(), &by_itself()), expected);
 }
 
@@ -71,7 +99,10 @@ fn what_is_asked_for_must_be_there() {
         message("t.csv", b"x,y\n1,2\n", &label("class")),
         "t.csv: found no column \"class\", allowed: x, y"
     );
-    assert_eq!(message("t.csv", b"1,2\n", &label("3")), "t.csv: found no column \"3\", allowed: 1, 2");
+    assert_eq!(
+        message("t.csv", b"1,2\n", &label("3")),
+        "t.csv: found no column \"3\", allowed: 1, 2"
+    );
     assert_eq!(
         message("t.csv", b"x,c\n1,2\n1,2.5\n", &label("c")),
         "t.csv, row 3, column \"c\": found \"2.5\", allowed: an integer"
@@ -84,7 +115,10 @@ fn bytes_that_are_no_text_and_names_that_are_no_format() {
         message("t.csv", b"1,2\n\xff,1\n", &by_itself()),
         "t.csv, row 2: found bytes that are not UTF-8, allowed: text"
     );
-    assert_eq!(message("t.csv.gz", b"1,2\n", &by_itself()), "cannot read t.csv.gz <- invalid gzip header");
+    assert_eq!(
+        message("t.csv.gz", b"x,y\n1,2\n3,4\n", &by_itself()),
+        "cannot read t.csv.gz <- invalid gzip header"
+    );
     let allowed = "allowed: .csv, .tsv, .txt, .dat (each also with .gz), .npy, .h5, .hdf5";
     for name in ["t.xyz", "t.npy.gz", "points"] {
         let expected = format!("{name}: found no known extension, {allowed}");
@@ -116,7 +150,10 @@ fn tables_as_people_write_them() {
     ] {
         let cloud = read("t.txt", text.as_bytes(), &by_itself()).unwrap();
         assert_eq!(cloud.points(), [1.5, -2.0, 3.0, 400.0], "{text:?}");
-        assert_eq!((cloud.columns(), cloud.labels()), (&["x".to_string(), "y".to_string()][..], None));
+        assert_eq!(
+            (cloud.columns(), cloud.labels()),
+            (&["x".to_string(), "y".to_string()][..], None)
+        );
     }
     // A header of numbers must be said to be one; text in the first row otherwise.
     let options = ReadOptions { header: Some(true), ..by_itself() };
@@ -147,11 +184,15 @@ fn latitude_and_longitude_are_points_of_the_sphere() {
     assert_eq!(cloud.points(), [0.0, 0.0, 1.0, 0.0, -1.0, 0.0]);
     assert_eq!(cloud.columns(), ["x", "y", "z"]);
 
-    let turned = read("t.csv", b"id,lon,lat\n7,-90,0\n", &ReadOptions {
-        columns: Some(vec!["lon".into(), "lat".into()]),
-        label: Some("id".into()),
-        ..by_itself()
-    });
+    let turned = read(
+        "t.csv",
+        b"id,lon,lat\n7,-90,0\n",
+        &ReadOptions {
+            columns: Some(vec!["lon".into(), "lat".into()]),
+            label: Some("id".into()),
+            ..by_itself()
+        },
+    );
     let turned = turned.unwrap();
     assert_eq!((turned.points(), turned.labels()), (&[0.0, -1.0, 0.0][..], Some(&[7][..])));
 

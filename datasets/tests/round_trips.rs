@@ -12,9 +12,13 @@ use langevin_points::toy::{SphereComponent, SphereMixtureConfig, Toy, sample};
 const NAMES: [&str; 7] = ["p.csv", "p.tsv", "p.txt", "p.csv.gz", "p.npy", "p.h5", "p.hdf5"];
 
 fn provenance() -> Vec<(String, String)> {
-    [("command", "langevin points sample"), ("config", "[data]\nkind = \"moons\"\r# ü"), ("label column", "x")]
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .to_vec()
+    [
+        ("command", "langevin points sample"),
+        ("config", "[data]\nkind = \"moons\"\r# ü"),
+        ("label column", "x"),
+    ]
+    .map(|(key, value)| (key.to_string(), value.to_string()))
+    .to_vec()
 }
 
 fn draws(toy: &Toy, n: usize) -> PointCloud {
@@ -25,15 +29,23 @@ fn draws(toy: &Toy, n: usize) -> PointCloud {
 /// Clouds with everything that a format could lose.
 fn clouds() -> Vec<PointCloud> {
     // The largest and smallest doubles, a subnormal, −0, and numbers that need 17 digits.
-    let odd = vec![f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, -0.0, 0.0, 0.1 + 0.2, 1.0 / 3.0, 1e16, -123456789.125];
+    let odd = vec![
+        f64::MAX,
+        f64::MIN,
+        f64::MIN_POSITIVE,
+        5e-324,
+        -0.0,
+        0.0,
+        0.1 + 0.2,
+        1.0 / 3.0,
+        1e16,
+        -123456789.125,
+    ];
     let odd = PointCloud::flat(odd, 2).unwrap();
     let names = ["label", "1.5", "# a \"quoted\", name;", "x y", "ü"].map(String::from).to_vec();
     let named = PointCloud::flat(odd.points().to_vec(), 5).unwrap().with_columns(names).unwrap();
-    let spots = [(80.0, 0.0), (-10.0, 170.0)].map(|(latitude_degrees, longitude_degrees)| SphereComponent {
-        weight: 1.0,
-        latitude_degrees,
-        longitude_degrees,
-        concentration: 20.0,
+    let spots = [(80.0, 0.0), (-10.0, 170.0)].map(|(latitude_degrees, longitude_degrees)| {
+        SphereComponent { weight: 1.0, latitude_degrees, longitude_degrees, concentration: 20.0 }
     });
     vec![
         named.clone().with_labels(vec![i64::MIN, i64::MAX]).unwrap(),
@@ -66,8 +78,10 @@ fn every_format_gives_the_same_cloud_back() {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -84,7 +98,7 @@ fn a_file_is_overwritten_only_by_force() {
         assert_eq!(read_points(&path, &ReadOptions::default()).unwrap(), old, "{name}");
         write_points(&path, &new, &[], true).unwrap();
         assert_eq!(read_points(&path, &ReadOptions::default()).unwrap(), new, "{name}");
-        let expected = if name == "p.npy" { vec!["p.json", "p.npy"] } else { vec![name] };
+        let expected = if name == "p.npy" { vec!["p.npy", "p.npy.json"] } else { vec![name] };
         assert_eq!(names(folder.path()), expected);
     }
 }
@@ -92,12 +106,12 @@ fn a_file_is_overwritten_only_by_force() {
 #[test]
 fn a_description_of_something_else_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let (npy, json) = (folder.path().join("p.npy"), folder.path().join("p.json"));
+    let (npy, json) = (folder.path().join("p.npy"), folder.path().join("p.npy.json"));
     fs::write(&json, "{}").unwrap();
     let cloud = draws(&Toy::paper_moons(), 10);
     let refused = write_points(&npy, &cloud, &[], false).unwrap_err();
     assert!(matches!(refused, DatasetError::Exists { path } if path == json));
-    assert_eq!(names(folder.path()), ["p.json"]);
+    assert_eq!(names(folder.path()), ["p.npy.json"]);
 }
 
 #[test]
@@ -111,14 +125,19 @@ fn provenance_is_where_each_format_keeps_it() {
     let text = fs::read_to_string(path("p.csv")).unwrap();
     let comments: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
     assert_eq!(comments[..2], ["# geometry: flat", "# label column: label"]);
-    assert_eq!(comments[2..5], ["# command: langevin points sample", "# config: [data]", "# kind = \"moons\""]);
+    assert_eq!(
+        comments[2..5],
+        ["# command: langevin points sample", "# config: [data]", "# kind = \"moons\""]
+    );
     assert_eq!(comments[5..], ["# # ü", "# label column: x"]);
 
-    let json: serde_json::Value = serde_json::from_slice(&fs::read(path("p.json")).unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(path("p.npy.json")).unwrap()).unwrap();
     let file = hdf5::File::open(path("p.h5")).unwrap();
     for (key, value) in provenance() {
         assert_eq!(json["provenance"][&key], value.as_str());
-        let attribute = file.attr(&key).unwrap().read_scalar::<hdf5::types::VarLenUnicode>().unwrap();
+        let attribute =
+            file.attr(&key).unwrap().read_scalar::<hdf5::types::VarLenUnicode>().unwrap();
         assert_eq!(attribute.as_str(), value);
     }
 }
@@ -128,17 +147,31 @@ fn a_description_that_does_not_fit_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.npy");
     write_points(&path, &draws(&Toy::paper_moons(), 3), &[], false).unwrap();
-    let json = folder.path().join("p.json");
+    let json = folder.path().join("p.npy.json");
     let read = || read_points(&path, &ReadOptions::default());
 
     let text = fs::read_to_string(&json).unwrap();
     fs::write(&json, text.replace("\"labels\": [", "\"labels\": [7,")).unwrap();
     let error = read().unwrap_err();
-    assert_eq!(error.to_string(), format!("{} holds no cloud of points", json.display()));
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "4 labels for 3");
+    let expected = format!(
+        "{}: found the description of another array than {}, allowed: its own, or none",
+        json.display(),
+        path.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    // An array replaced by a program that knows nothing of the file beside it.
+    fs::write(&json, &text).unwrap();
+    assert_eq!(read().unwrap().len(), 3);
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 0x80;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(read().unwrap_err().to_string(), expected);
 
     fs::write(&json, "{").unwrap();
-    assert_eq!(read().unwrap_err().to_string(), format!("{}: found no description of points", json.display()));
+    assert_eq!(
+        read().unwrap_err().to_string(),
+        format!("{}: found no description of points", json.display())
+    );
     fs::remove_file(&json).unwrap();
     assert_eq!(read().unwrap().labels(), None);
 }

@@ -17,6 +17,11 @@ components = [{ weight = 1.0, mean = [0.0, 1.0], std = 0.5 }, { weight = 2.0, me
 kind = "moons"
 noise = 0.05
 [[law]]
+kind = "moons"
+noise = 0.3
+scale = 1.0
+shift = [0.0, 0.5]
+[[law]]
 kind = "moons_standardised"
 noise = 0.1
 scale = 7.0
@@ -61,9 +66,9 @@ struct Laws {
 #[test]
 fn every_kind_is_read_built_and_written_back() {
     let laws: Laws = toml::from_str(ALL).unwrap();
-    assert_eq!(laws.law.len(), 12);
+    assert_eq!(laws.law.len(), 13);
     for toy in &laws.law {
-        toy.build().unwrap_or_else(|error| panic!("{toy:?}: {error}"));
+        toy.check().unwrap_or_else(|error| panic!("{toy:?}: {error}"));
     }
     let again: Laws = toml::from_str(&toml::to_string(&laws).unwrap()).unwrap();
     assert_eq!(again.law, laws.law);
@@ -78,8 +83,11 @@ fn every_kind_is_read_built_and_written_back() {
 #[test]
 fn an_unknown_key_or_kind_is_refused() {
     let message = |text: &str| toml::from_str::<Toy>(text).unwrap_err().to_string();
-    let unknown = message("kind = \"moons\"\nnoise = 0.1\nscale = 2.0\n");
-    assert!(unknown.contains("unknown field `scale`, expected `noise`"), "{unknown}");
+    let unknown = message("kind = \"moons\"\nnoise = 0.1\nstd = 2.0\n");
+    assert!(
+        unknown.contains("unknown field `std`, expected one of `noise`, `scale`, `shift`"),
+        "{unknown}"
+    );
     assert!(message("kind = \"moon\"\nnoise = 0.1\n").contains("unknown variant `moon`"));
     assert!(message("kind = \"moons\"\n").contains("missing field `noise`"));
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use langevin_core::{Purpose, Rng, Seed};
 use langevin_points::record::PointCloud;
-use langevin_points::space::Geometry;
+use langevin_points::space::Standardisation;
 use langevin_transport::{energy_distance, mmd_unbiased, sliced_wasserstein, wasserstein_1, wasserstein_2};
 
 /// One number with the value that real data reach against real data.
@@ -23,26 +23,43 @@ const DIRECTIONS: usize = 256;
 /// Bandwidths of the kernel distance in units of the root mean square spread: coarse to fine.
 const BANDWIDTHS: [f64; 4] = [1.0, 0.5, 0.25, 0.125];
 
-/// Distances between two sets of points of R^d or of unit vectors (by chord).
+/// Names of all distances, as tables print them.
+pub const ALL: [&str; 5] = ["W2", "W1", "sliced W2", "energy distance", "MMD²"];
+
+/// The distances called `wanted` between two sets of points of R^d, or of unit vectors (by chord).
 ///
 /// # Errors
 /// If the sets do not fit each other.
-pub fn distances(a: &PointCloud, b: &PointCloud, seed: Seed) -> Result<Vec<(&'static str, f64)>> {
+fn distances(
+    a: &PointCloud,
+    b: &PointCloud,
+    wanted: &[&str],
+    seed: Seed,
+) -> Result<Vec<(String, f64)>> {
     let d = a.dimension();
     let (x, y) = (a.points(), b.points());
-    let scale = langevin_points::space::Standardisation::fitted(y, d).scale * (d as f64).sqrt();
-    let bandwidths = BANDWIDTHS.map(|b| b * scale);
+    let one = |name: &str| -> Result<f64> {
+        Ok(match name {
+            "W2" => wasserstein_2(x, y, d)?,
+            "W1" => wasserstein_1(x, y, d)?,
+            "sliced W2" => sliced_wasserstein(x, y, d, &directions(d, seed)?, 2.0)?.sqrt(),
+            "energy distance" => energy_distance(x, y, d)?,
+            _ => {
+                let spread = Standardisation::fitted(y, d).scale * (d as f64).sqrt();
+                mmd_unbiased(x, y, d, &BANDWIDTHS.map(|b| b * spread))?
+            }
+        })
+    };
+    let known = ALL.iter().filter(|name| wanted.contains(name));
+    known.map(|name| Ok(((*name).to_owned(), one(name)?))).collect()
+}
+
+/// Directions of the sliced distance, uniform on the sphere.
+fn directions(dimension: usize, seed: Seed) -> Result<Vec<f64>> {
     let ids = langevin_core::rng::ids(0, DIRECTIONS);
     let mut rng = Rng::new(seed, Purpose::Evaluation, ids, 0);
-    let directions = rng.normal(&[d], candle_core::DType::F64, &candle_core::Device::Cpu)?;
-    let directions = unit_rows(directions.to_vec2::<f64>()?);
-    let mut found = vec![("W2", wasserstein_2(x, y, d)?), ("W1", wasserstein_1(x, y, d)?)];
-    if a.geometry() == Geometry::Flat {
-        found.push(("sliced W2", sliced_wasserstein(x, y, d, &directions, 2.0)?.sqrt()));
-    }
-    found.push(("energy distance", energy_distance(x, y, d)?));
-    found.push(("MMD²", mmd_unbiased(x, y, d, &bandwidths)?));
-    Ok(found)
+    let normal = rng.normal(&[dimension], candle_core::DType::F64, &candle_core::Device::Cpu)?;
+    Ok(unit_rows(normal.to_vec2::<f64>()?))
 }
 
 fn unit_rows(rows: Vec<Vec<f64>>) -> Vec<f64> {
@@ -61,13 +78,13 @@ pub fn against(
     samples: &PointCloud,
     test: &PointCloud,
     other: Option<&PointCloud>,
+    wanted: &[&str],
     seed: Seed,
 ) -> Result<Vec<Metric>> {
-    let floors = other.map(|other| distances(other, test, seed)).transpose()?;
-    let metric = |(i, (name, value)): (usize, (&str, f64))| Metric {
-        name: name.into(),
-        value,
-        floor: floors.as_ref().map(|floors| floors[i].1),
+    let floors = other.map(|other| distances(other, test, wanted, seed)).transpose()?;
+    let metric = |(i, (name, value)): (usize, (String, f64))| {
+        let floor = floors.as_ref().map(|floors: &Vec<(String, f64)>| floors[i].1);
+        Metric { name, value, floor }
     };
-    Ok(distances(samples, test, seed)?.into_iter().enumerate().map(metric).collect())
+    Ok(distances(samples, test, wanted, seed)?.into_iter().enumerate().map(metric).collect())
 }

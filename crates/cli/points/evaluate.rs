@@ -13,7 +13,7 @@ use langevin_train::write_whole;
 use langevin_transport::wasserstein_2;
 
 use super::RunOptions;
-use super::compare::{Metric, against};
+use super::compare::{ALL, Metric, against};
 use super::data::{Side, test_points};
 use super::figures;
 use super::sample::choose_sampler;
@@ -55,6 +55,9 @@ pub struct EvaluateArgs {
     options: RunOptions,
 }
 
+/// Name of the normalised path energy.
+const NPE: &str = "NPE";
+
 /// Numbers of an evaluation and what they were measured on.
 pub struct Evaluation {
     pub metrics: Vec<Metric>,
@@ -64,11 +67,17 @@ pub struct Evaluation {
     pub evaluations: f64,
 }
 
-/// Samples from `trained` and their distances from fresh test points.
+/// Samples from `trained` and those of their distances from fresh test points that are `wanted`.
 ///
 /// # Errors
 /// What fails while sampling or comparing.
-pub fn evaluate(trained: &Trained, seed: Seed, count: usize, batch: usize) -> Result<Evaluation> {
+pub fn evaluate(
+    trained: &Trained,
+    seed: Seed,
+    count: usize,
+    batch: usize,
+    wanted: &[&str],
+) -> Result<Evaluation> {
     let experiment = &trained.experiment;
     let data_seed = Seed(experiment.seed);
     let test = test_points(&experiment.data, Side::Data, data_seed, count, 1)?;
@@ -88,15 +97,15 @@ pub fn evaluate(trained: &Trained, seed: Seed, count: usize, batch: usize) -> Re
     let way = joined(&ways)?;
     let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
     let samples = PointCloud::new(trained.domain.decode_rows(&x)?, dimension, geometry)?;
-    let mut metrics = against(&samples, &test, other.as_ref(), seed)?;
-    if geometry == Geometry::Flat {
+    let mut metrics = against(&samples, &test, other.as_ref(), wanted, seed)?;
+    if geometry == Geometry::Flat && (wanted == ALL || wanted.contains(&NPE)) {
         // In the units of the data: states are scaled, and energies by the square.
         let energy = path_energy(&way)? * trained.domain.standardisation.scale.powi(2);
         let from = trained.domain.decode_rows(&x_1)?;
         let direct = wasserstein_2(&from, test.points(), dimension)?.powi(2);
         let metric = |name: &str, value| Metric { name: name.into(), value, floor: None };
         metrics.push(metric("path energy", energy));
-        metrics.push(metric("NPE", normalised_path_energy(energy, direct)));
+        metrics.push(metric(NPE, normalised_path_energy(energy, direct)));
     }
     Ok(Evaluation { metrics, samples, test, way, evaluations })
 }
@@ -132,7 +141,7 @@ impl EvaluateArgs {
         let (mut trained, hash) = Trained::read(&self.model)?;
         choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
         let seed = Seed(self.seed);
-        let found = pool.install(|| evaluate(&trained, seed, self.count, self.batch))?;
+        let found = pool.install(|| evaluate(&trained, seed, self.count, self.batch, &ALL))?;
         let table = table(&found.metrics)?;
         if !self.options.quiet {
             print!("{}", table.to_text());

@@ -122,7 +122,9 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
     let report = prepared.train(&plan, &text, None, false, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let trained = Trained::new(experiment, prepared.domain, weights)?;
-    let found = evaluate(&trained, Seed(seed), count, 2500)?;
+    let published = trained.experiment.published.clone();
+    let wanted: Vec<&str> = published.iter().map(|p| p.metric.as_str()).collect();
+    let found = evaluate(&trained, Seed(seed), count, 2500, &wanted)?;
     Ok(found.metrics.into_iter().map(|m| (m.name, m.value, m.floor)).collect())
 }
 

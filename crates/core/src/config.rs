@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn an_error_carries_the_whole_path_of_its_key() {
-        let error = require("steps", 0usize, |n| n > 0, "at least 1").unwrap_err().within("sampler");
+        let error =
+            require("steps", 0usize, |n| n > 0, "at least 1").unwrap_err().within("sampler");
         assert_eq!(error.to_string(), "sampler.steps: found 0, allowed: at least 1");
     }
 }

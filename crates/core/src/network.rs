@@ -64,7 +64,8 @@ impl Condition {
     /// [`crate::Error::Tensor`] only.
     pub fn dropped(&self, chance: f64, rng: &mut Rng) -> Result<Self> {
         let Some(shown) = &self.shown else { return Ok(self.clone()) };
-        let keep: Vec<f64> = rng.uniforms().iter().map(|&u| f64::from(u8::from(u >= chance))).collect();
+        let keep: Vec<f64> =
+            rng.uniforms().iter().map(|&u| f64::from(u8::from(u >= chance))).collect();
         Ok(Self {
             features: self.features.clone(),
             shown: Some((shown * crate::time::column(&keep, shown)?)?),

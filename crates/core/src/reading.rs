@@ -162,7 +162,11 @@ impl Prediction<'_> {
                 return c.factor.transport(x, x, raw);
             }
             let estimate = c.factor.estimate(path, &self.reading.head, x, raw, &self.t)?;
-            if x.dtype().is_float() { c.factor.velocity(path, x, &estimate, &self.t) } else { Ok(estimate) }
+            if x.dtype().is_float() {
+                c.factor.velocity(path, x, &estimate, &self.t)
+            } else {
+                Ok(estimate)
+            }
         })
     }
 

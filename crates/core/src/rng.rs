@@ -80,7 +80,8 @@ impl Rng {
 
     /// The next stream of each sample: for draws whose number is not known beforehand.
     pub fn streams(&mut self) -> Vec<Stream> {
-        let stream = |&id| Stream::new(self.seed.0, self.purpose as u64, id, self.step).draw(self.draws);
+        let stream =
+            |&id| Stream::new(self.seed.0, self.purpose as u64, id, self.step).draw(self.draws);
         let streams = self.ids.iter().map(stream).collect();
         self.draws += 1;
         streams
@@ -130,7 +131,13 @@ impl Rng {
         out
     }
 
-    fn tensor(&mut self, shape: &[usize], dtype: DType, device: &Device, fill: Fill) -> Result<Tensor> {
+    fn tensor(
+        &mut self,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+        fill: Fill,
+    ) -> Result<Tensor> {
         let mut full = vec![self.ids.len()];
         full.extend(shape);
         let values = self.values(shape.iter().product(), fill);
@@ -171,7 +178,10 @@ mod tests {
         assert_eq!(rows(&all)[4..6], rows(&some)[..]);
         let mut other = rng(ids(0, 10)).for_purpose(Purpose::Probe);
         assert_ne!(rows(&all), rows(&other.normal(&[3], DType::F64, &Device::Cpu).unwrap()));
-        assert_ne!(rows(&all), rows(&rng(ids(0, 10)).at_step(5).normal(&[3], DType::F64, &Device::Cpu).unwrap()));
+        assert_ne!(
+            rows(&all),
+            rows(&rng(ids(0, 10)).at_step(5).normal(&[3], DType::F64, &Device::Cpu).unwrap())
+        );
     }
 
     #[test]

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn selecting_then_joining_gives_the_rows_back() {
-        let x = State::single(Tensor::arange(0.0, 6.0, &Device::Cpu).unwrap().reshape((3, 2)).unwrap());
+        let x =
+            State::single(Tensor::arange(0.0, 6.0, &Device::Cpu).unwrap().reshape((3, 2)).unwrap());
         let (a, b) = (x.select(&[0, 1]).unwrap(), x.narrow(2, 1).unwrap());
         let joined = State::concat(&[a, b]).unwrap();
         let values = |s: &State| s.part(0).to_vec2::<f64>().unwrap();

@@ -98,7 +98,8 @@ impl TimeGrid {
     /// # Errors
     /// [`Error::TimeGrid`] if `steps` is 0 or the interval is empty.
     pub fn linear(from: f64, to: f64, steps: usize) -> Result<Self> {
-        let at = |i: usize| if i == steps { to } else { from + (to - from) * i as f64 / steps as f64 };
+        let at =
+            |i: usize| if i == steps { to } else { from + (to - from) * i as f64 / steps as f64 };
         Self::new((0..=steps).map(at).collect())
     }
 
@@ -120,7 +121,10 @@ mod tests {
     #[test]
     fn a_grid_falls_within_the_unit_interval() {
         assert_eq!(TimeGrid::linear(1.0, 0.0, 4).unwrap().times(), [1.0, 0.75, 0.5, 0.25, 0.0]);
-        assert!(matches!(TimeGrid::new(vec![1.0, 0.5, 0.5]), Err(Error::TimeGrid { index: 2, .. })));
+        assert!(matches!(
+            TimeGrid::new(vec![1.0, 0.5, 0.5]),
+            Err(Error::TimeGrid { index: 2, .. })
+        ));
         assert!(TimeGrid::new(vec![1.5, 0.0]).is_err());
         assert!(TimeGrid::new(vec![1.0]).is_err());
         assert!(TimeGrid::new(vec![1.0, f64::NAN]).is_err());

@@ -66,7 +66,12 @@ impl GridConfig {
                 let top = (-path.log_snr(start)).exp();
                 // A relative slack of 1e-9: σ_max of path and grid are the same number, recomputed.
                 let fits = |s: f64| s > sigma_min && s <= top * (1.0 + 1e-9);
-                require("sigma_max", sigma_max, fits, &format!("above sigma_min, at most {top:.4}"))?;
+                require(
+                    "sigma_max",
+                    sigma_max,
+                    fits,
+                    &format!("above sigma_min, at most {top:.4}"),
+                )?;
                 let (high, low) = (sigma_max.powf(1.0 / rho), sigma_min.powf(1.0 / rho));
                 // The exponent comes last: interpolating σ itself wastes steps.
                 let sigma = |i| (high + along(i) * (low - high)).powf(rho);
@@ -79,13 +84,22 @@ impl GridConfig {
                     return Err(ConfigError::new("kind", "log_snr", path));
                 }
                 require("log_snr_max", log_snr_max, |l| l > first, &format!("above {first:.3}"))?;
-                let at = |i| if i == 0 { start } else {
-                    path.time_of_log_snr(first + along(i) * (log_snr_max - first))
+                let at = |i| {
+                    if i == 0 {
+                        start
+                    } else {
+                        path.time_of_log_snr(first + along(i) * (log_snr_max - first))
+                    }
                 };
                 spaced((0..steps).map(at).collect())
             }
             Self::Geometric { t_min, .. } => {
-                require("t_min", t_min, |t| t > 0.0 && t < start, "between 0 and the path's start")?;
+                require(
+                    "t_min",
+                    t_min,
+                    |t| t > 0.0 && t < start,
+                    "between 0 and the path's start",
+                )?;
                 spaced((0..steps).map(|i| start * (t_min / start).powf(along(i))).collect())
             }
         }

@@ -7,6 +7,9 @@
 pub mod coupling;
 mod flat_rows;
 pub mod grid;
+pub mod guidance;
+pub mod information;
+pub mod likelihood;
 pub mod mixture;
 pub mod objective;
 pub mod ode;

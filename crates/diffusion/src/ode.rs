@@ -229,7 +229,8 @@ fn first_steps(
         let h = guess[row].abs();
         let curvature = norm(&change, row) / h;
         let steepest = curvature.max(norm(slope, row));
-        let by_error = if steepest <= 1e-15 { (h * 1e-3).max(1e-6) } else { (0.01 / steepest).powf(0.2) };
+        let by_error =
+            if steepest <= 1e-15 { (h * 1e-3).max(1e-6) } else { (0.01 / steepest).powf(0.2) };
         (100.0 * h).min(by_error).min(span.abs()) * span.signum()
     };
     Ok((0..samples).map(step).collect())

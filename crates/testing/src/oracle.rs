@@ -107,7 +107,8 @@ impl<const N: usize> Moments<N> {
                 next.covariance[i][j] = noise[i] * noise[j];
                 for k in 0..N {
                     for l in 0..N {
-                        next.covariance[i][j] += matrix[i][k] * self.covariance[k][l] * matrix[j][l];
+                        next.covariance[i][j] +=
+                            matrix[i][k] * self.covariance[k][l] * matrix[j][l];
                     }
                 }
             }

@@ -55,7 +55,8 @@ impl Delimiter {
     /// Fields of a line; `None` if a quote does not end its field.
     fn split(self, line: &str) -> Option<Vec<Field>> {
         let blank = |c: char| c.is_whitespace() && self != Self::Char(c);
-        let ends = |c: char| if self == Self::Blanks { c.is_whitespace() } else { self == Self::Char(c) };
+        let ends =
+            |c: char| if self == Self::Blanks { c.is_whitespace() } else { self == Self::Char(c) };
         let mut rest = line.trim_matches(blank);
         let mut fields = Vec::new();
         loop {

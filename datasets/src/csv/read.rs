@@ -22,7 +22,8 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<PointCloud, Dat
     let fail = |source| DatasetError::Read { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(fail)?;
     let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let input: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let input: Box<dyn Read> =
+        if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut input = BufReader::new(input);
     let mut reader = Reader { place, notes: Notes::default(), table: None, options };
     let (mut row, mut line) = (0, Vec::new());
@@ -87,7 +88,8 @@ impl Reader<'_> {
         if let Some(table) = &mut self.table {
             return table.push(&self.place, row, &fields);
         }
-        let mut table = Table::new(&self.place, row, delimiter, &fields, &self.notes, self.options)?;
+        let mut table =
+            Table::new(&self.place, row, delimiter, &fields, &self.notes, self.options)?;
         if !table.header {
             table.push(&self.place, row, &fields)?;
         }
@@ -210,7 +212,11 @@ impl Table {
         let bad = |i: usize, allowed| DatasetError::Cell {
             place: place.clone(),
             row,
-            column: if self.header { Column::Name(self.names[i].clone()) } else { Column::Number(i + 1) },
+            column: if self.header {
+                Column::Name(self.names[i].clone())
+            } else {
+                Column::Number(i + 1)
+            },
             found: shown(&fields[i].text),
             allowed,
         };
@@ -245,12 +251,15 @@ impl Table {
                 Kind::Flat => PointCloud::flat(self.values, self.coordinates.len())?,
                 Kind::UnitVectors => PointCloud::on_sphere(self.values)?,
                 Kind::Degrees => {
-                    let column = |k| self.values.iter().skip(k).step_by(2).copied().collect::<Vec<_>>();
+                    let column =
+                        |k| self.values.iter().skip(k).step_by(2).copied().collect::<Vec<_>>();
                     PointCloud::from_degrees(&column(0), &column(1))?
                 }
             };
             let cloud = if self.header && self.kind != Kind::Degrees {
-                cloud.with_columns(self.coordinates.iter().map(|&i| self.names[i].clone()).collect())?
+                cloud.with_columns(
+                    self.coordinates.iter().map(|&i| self.names[i].clone()).collect(),
+                )?
             } else {
                 cloud
             };

@@ -1,4 +1,4 @@
-//! A cloud as comma-separated text.
+//! A cloud as text.
 
 use std::io::{self, Write};
 
@@ -13,6 +13,7 @@ use super::{Field, GEOMETRY, LABEL};
 pub(crate) fn write(
     cloud: &PointCloud,
     provenance: &[(String, String)],
+    delimiter: char,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let geometry = match cloud.geometry() {
@@ -28,13 +29,16 @@ pub(crate) fn write(
         text.split(['\n', '\r']).try_for_each(|line| writeln!(out, "# {line}"))?;
     }
     let names = cloud.columns().iter().chain(&label).map(|name| quoted(name));
-    writeln!(out, "{}", names.collect::<Vec<_>>().join(","))?;
+    writeln!(out, "{}", names.collect::<Vec<_>>().join(&delimiter.to_string()))?;
     for (i, row) in cloud.rows().enumerate() {
         for (j, x) in row.iter().enumerate() {
-            write!(out, "{}{x:?}", if j == 0 { "" } else { "," })?;
+            if j > 0 {
+                write!(out, "{delimiter}")?;
+            }
+            write!(out, "{x:?}")?;
         }
         match cloud.labels() {
-            Some(labels) => writeln!(out, ",{}", labels[i])?,
+            Some(labels) => writeln!(out, "{delimiter}{}", labels[i])?,
             None => writeln!(out)?,
         }
     }
@@ -66,7 +70,7 @@ mod tests {
 
     fn text(cloud: &PointCloud, provenance: &[(String, String)]) -> String {
         let mut out = Vec::new();
-        write(cloud, provenance, &mut out).unwrap();
+        write(cloud, provenance, ',', &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

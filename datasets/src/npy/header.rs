@@ -1,23 +1,20 @@
-//! The header: a magic number, a version, a length, and a Python dictionary.
+//! The header: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`.
 
-use std::io::{self, Read, Write};
-
+use super::MAGIC;
 use crate::{DatasetError, Place};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
-const TYPES: &str = "<f4, <f8, <i4, <i8, or the same with >";
-
-/// How a number is stored.
+/// How one number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Type {
     F4,
     F8,
     I4,
     I8,
 }
 
-impl Kind {
-    pub(super) fn bytes(self) -> usize {
+impl Type {
+    /// Bytes of a number.
+    pub(super) fn size(self) -> usize {
         match self {
             Self::F4 | Self::I4 => 4,
             Self::F8 | Self::I8 => 8,
@@ -25,89 +22,205 @@ impl Kind {
     }
 }
 
-/// What the header says about the numbers that follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the header says, and where the numbers begin.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) kind: Kind,
+    pub(super) kind: Type,
     pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
     pub(super) shape: Vec<usize>,
+    pub(super) data: usize,
 }
 
 impl Header {
-    /// The header at the beginning of `input`, of format version 1, 2 or 3.
-    pub(super) fn read(place: &Place, input: &mut dyn Read) -> Result<Self, DatasetError> {
-        let fail = |source| DatasetError::Read { path: place.path.clone(), source };
-        let wrong = |what, found, allowed| DatasetError::Array { place: place.clone(), what, found, allowed };
-        let mut part = |name, expected: u64| {
-            let mut bytes = Vec::new();
-            let found = input.take(expected).read_to_end(&mut bytes).map_err(fail)? as u64;
-            let short = || DatasetError::Length { place: place.clone(), part: name, found, expected };
-            if found < expected { Err(short()) } else { Ok(bytes) }
+    /// The header of the file whose bytes are `bytes`.
+    pub(super) fn parse(place: &Place, bytes: &[u8]) -> Result<Self, DatasetError> {
+        let array = |what, found: String, allowed| DatasetError::Array {
+            place: place.clone(),
+            what,
+            found,
+            allowed,
         };
-        let start = part("start", 8)?;
-        if &start[..6] != MAGIC {
-            let found = start[..6].escape_ascii().to_string();
-            return Err(wrong("the first bytes", found, "\\x93NUMPY"));
+        if !bytes.starts_with(MAGIC) {
+            let hex: Vec<String> = bytes.iter().take(6).map(|b| format!("{b:02X}")).collect();
+            let found = if hex.is_empty() { "nothing".into() } else { hex.join(" ") };
+            return Err(array("first bytes", found, "93 4E 55 4D 50 59, those of an NPY file"));
         }
-        let length = match start[6] {
-            1 => part("header length", 2)?,
-            2 | 3 => part("header length", 4)?,
-            other => return Err(wrong("version", other.to_string(), "1, 2 or 3")),
+        let short = |expected: usize| DatasetError::Length {
+            place: place.clone(),
+            part: "header",
+            found: bytes.len() as u64,
+            expected: expected as u64,
         };
-        let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
-        let text = part("header", length)?;
-        let text = String::from_utf8_lossy(&text).replace('"', "'");
-        Self::parse(&text).map_err(|(what, found, allowed)| wrong(what, found, allowed))
+        let &[major, minor] = bytes.get(6..8).ok_or_else(|| short(10))? else {
+            unreachable!("two bytes were taken")
+        };
+        // Version 1 has two bytes of length, later ones four; 3 differs from 2 in the header's
+        // encoding, and names of fields are the only place where that shows.
+        let start = match major {
+            1 => 10,
+            2 | 3 => 12,
+            _ => {
+                return Err(array("version", format!("{major}.{minor}"), "1.0, 2.0 or 3.0"));
+            }
+        };
+        let length = bytes.get(8..start).ok_or_else(|| short(start))?;
+        let length = length.iter().rev().fold(0, |sum, &byte| sum * 256 + usize::from(byte));
+        let text = bytes.get(start..start + length).ok_or_else(|| short(start + length))?;
+        let text = String::from_utf8_lossy(text);
+        let fields = Fields::parse(&text).ok_or_else(|| {
+            let allowed = "{'descr': …, 'fortran_order': …, 'shape': …}";
+            array("header", format!("{:?}", text.trim_end()), allowed)
+        })?;
+        let kind = |name: &str| match name {
+            "f4" => Some(Type::F4),
+            "f8" => Some(Type::F8),
+            "i4" => Some(Type::I4),
+            "i8" => Some(Type::I8),
+            _ => None,
+        };
+        let descr = fields.descr.strip_prefix('\'').and_then(|d| d.strip_suffix('\''));
+        let order = |d: &str| match d.chars().next()? {
+            '<' => Some(false),
+            '>' => Some(true),
+            '=' => Some(cfg!(target_endian = "big")),
+            _ => None,
+        };
+        let found = descr.and_then(|d| Some((order(d)?, kind(d.get(1..)?)?)));
+        let (big_endian, kind) = found.ok_or_else(|| {
+            let allowed = "'f4', 'f8', 'i4' or 'i8' after '<' or '>'";
+            array("type", fields.descr.into(), allowed)
+        })?;
+        let (shape, fortran_order) = (fields.shape, fields.fortran_order);
+        Ok(Self { kind, big_endian, fortran_order, shape, data: start + length })
+    }
+}
+
+/// The three entries of the dictionary; `descr` as it is written.
+struct Fields<'a> {
+    descr: &'a str,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+impl<'a> Fields<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+        let (mut descr, mut fortran_order, mut shape) = (None, None, None);
+        while !rest.is_empty() {
+            let (key, after) = rest.strip_prefix('\'')?.split_once('\'')?;
+            let after = after.trim_start().strip_prefix(':')?.trim_start();
+            let (value, after) = after.split_at(value_end(after)?);
+            match key {
+                "descr" => descr = Some(value.trim_end()),
+                "fortran_order" => fortran_order = Some(boolean(value.trim_end())?),
+                "shape" => shape = Some(tuple(value.trim_end())?),
+                _ => return None,
+            }
+            rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+        }
+        Some(Self { descr: descr?, fortran_order: fortran_order?, shape: shape? })
+    }
+}
+
+/// Where a value ends: at a comma outside quotes and brackets, or with the text.
+fn value_end(text: &str) -> Option<usize> {
+    let (mut depth, mut quoted) = (0i32, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' | '[' if !quoted => depth += 1,
+            ')' | ']' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    (depth == 0 && !quoted).then_some(text.len())
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// `()`, `(3,)` or `(3, 2)`.
+fn tuple(text: &str) -> Option<Vec<usize>> {
+    let inside = text.strip_prefix('(')?.strip_suffix(')')?.trim();
+    let inside = inside.strip_suffix(',').unwrap_or(inside);
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    inside.split(',').map(|n| n.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn file(version: u8, header: &str) -> Vec<u8> {
+        let mut bytes = [MAGIC, &[version, 0]].concat();
+        let length = header.len() as u32;
+        let wide = if version == 1 { 2 } else { 4 };
+        bytes.extend(&length.to_le_bytes()[..wide]);
+        bytes.extend(header.as_bytes());
+        bytes
     }
 
-    /// From `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`.
-    fn parse(text: &str) -> Result<Self, (&'static str, String, &'static str)> {
-        // The key with its quotes, then what follows the colon.
-        let after = |key: &'static str| {
-            let value = text.split_once(key).and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
-            let missing = || ("the header", text.trim().to_string(), "descr, fortran_order and shape");
-            value.map(str::trim_start).ok_or_else(missing)
-        };
-        let descr = after("'descr'")?;
-        let name = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
-        let name = name.map_or(descr, |(name, _)| name);
-        let big_endian = name.starts_with('>');
-        let kind = match name.strip_prefix(['<', '>']) {
-            Some("f4") => Kind::F4,
-            Some("f8") => Kind::F8,
-            Some("i4") => Kind::I4,
-            Some("i8") => Kind::I8,
-            _ => return Err(("the number type", name.into(), TYPES)),
-        };
-        let fortran_order = after("'fortran_order'")?.starts_with("True");
-        let shape = after("'shape'")?;
-        let wrong = || ("the shape", shape.to_string(), "a tuple of integers");
-        let inside = shape.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-        let (inside, _) = inside.ok_or_else(wrong)?;
-        let axes = inside.split(',').map(str::trim).filter(|axis| !axis.is_empty());
-        let shape = axes.map(|axis| axis.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
-        Ok(Self { kind, big_endian, fortran_order, shape })
+    fn parse(bytes: &[u8]) -> Result<Header, String> {
+        Header::parse(&Place::file(Path::new("a.npy")), bytes).map_err(|error| error.to_string())
     }
 
-    /// Version 1, padded so that the numbers begin at a multiple of 64 bytes.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let order = if self.big_endian { '>' } else { '<' };
-        let kind = format!("{:?}", self.kind).to_lowercase();
-        let fortran_order = if self.fortran_order { "True" } else { "False" };
-        let axes: Vec<String> = self.shape.iter().map(usize::to_string).collect();
-        let shape = format!("({}{})", axes.join(", "), if axes.len() == 1 { "," } else { "" });
-        let mut text = format!(
-            "{{'descr': '{order}{kind}', 'fortran_order': {fortran_order}, 'shape': {shape}, }}"
-        );
-        // 10 bytes before the text, one line break after it.
-        let padding = (64 - (10 + text.len() + 1) % 64) % 64;
-        text.push_str(&" ".repeat(padding));
-        text.push('\n');
-        out.write_all(MAGIC)?;
-        out.write_all(&[1, 0])?;
-        // A shape of two axes keeps this below 128.
-        out.write_all(&(text.len() as u16).to_le_bytes())?;
-        out.write_all(text.as_bytes())
+    #[test]
+    fn every_version_is_understood() {
+        let text = "{'descr': '>i4', 'fortran_order': True, 'shape': (3, 2), }   \n";
+        for (version, data) in [(1, 10), (2, 12), (3, 12)] {
+            let header = Header {
+                kind: Type::I4,
+                big_endian: true,
+                fortran_order: true,
+                shape: vec![3, 2],
+                data: data + text.len(),
+            };
+            assert_eq!(parse(&file(version, text)), Ok(header));
+        }
+        let other = "{'shape':(7,),'fortran_order':False,'descr':'<f8'}";
+        assert_eq!(parse(&file(1, other)).unwrap().shape, [7]);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_says_why() {
+        let with = |descr: &str| {
+            file(1, &format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (3, 2), }}"))
+        };
+        let allowed = "allowed: 'f4', 'f8', 'i4' or 'i8' after '<' or '>'";
+        for (bytes, message) in [
+            (vec![], "first bytes nothing, allowed: 93 4E 55 4D 50 59, those of an NPY file".into()),
+            (
+                b"PK\x03\x04".to_vec(),
+                "first bytes 50 4B 03 04, allowed: 93 4E 55 4D 50 59, those of an NPY file".into(),
+            ),
+            (file(9, ""), "version 9.0, allowed: 1.0, 2.0 or 3.0".into()),
+            (with("'<c16'"), format!("type '<c16', {allowed}")),
+            (with("'|O'"), format!("type '|O', {allowed}")),
+            (with("[('x', '<f8'), ('y', '<f8')]"), format!("type [('x', '<f8'), ('y', '<f8')], {allowed}")),
+            (
+                file(1, "{'descr': '<f8'}"),
+                "header \"{'descr': '<f8'}\", allowed: {'descr': …, 'fortran_order': …, 'shape': …}".into(),
+            ),
+        ] {
+            assert_eq!(parse(&bytes).unwrap_err(), format!("a.npy: found {message}"));
+        }
+        for cut in [6, 7, 9, 30] {
+            let message = parse(&with("'<f8'")[..cut]).unwrap_err();
+            assert!(
+                message.starts_with(&format!("a.npy: found {cut} bytes of header")),
+                "{message}"
+            );
+        }
     }
 }

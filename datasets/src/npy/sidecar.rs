@@ -1,61 +1,82 @@
-//! `<name>.json` beside `<name>.npy`: what an array has no place for.
+//! What an array file cannot hold, as JSON beside it.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use langevin_points::record::{PointCloud, PointsError};
+use langevin_points::record::PointCloud;
 use langevin_points::space::Geometry;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::DatasetError;
+use crate::{DatasetError, fingerprint};
 
-/// What is known of the points of an NPY file besides their coordinates.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+/// The file beside an array file; unknown keys are left alone.
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Sidecar {
-    pub(super) geometry: Geometry,
+    /// Where the points live.
+    geometry: Geometry,
+    /// Names of the columns.
     columns: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// One label per point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<i64>>,
-    provenance: Map<String, Value>,
+    /// Of the cloud that both files describe together.
+    fingerprint: String,
+    /// Where the points come from.
+    #[serde(default)]
+    provenance: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The name of the file beside `path`.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(".json");
+    name.into()
 }
 
 impl Sidecar {
+    /// What `cloud` and its provenance say beyond the array.
     pub(crate) fn of(cloud: &PointCloud, provenance: &[(String, String)]) -> Self {
         Self {
             geometry: cloud.geometry(),
             columns: cloud.columns().to_vec(),
             labels: cloud.labels().map(<[i64]>::to_vec),
-            provenance: provenance.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect(),
+            fingerprint: fingerprint(cloud),
+            provenance: provenance.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect(),
         }
     }
 
-    /// That of the NPY file at `npy`; `None` if there is no file of that name.
-    pub(super) fn read(npy: &Path) -> Result<Option<Self>, DatasetError> {
-        let path = path(npy);
+    /// The file beside `path`, if there is one.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, DatasetError> {
+        let path = beside(path);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(DatasetError::Read { path, source }),
         };
-        serde_json::from_slice(&text).map(Some).map_err(|source| DatasetError::Sidecar { path, source })
+        let sidecar = serde_json::from_slice(&text);
+        sidecar.map(Some).map_err(|source| DatasetError::Sidecar { path, source })
     }
 
-    /// The points with their names and labels.
-    pub(super) fn apply(self, cloud: PointCloud) -> Result<PointCloud, PointsError> {
-        let cloud = cloud.with_columns(self.columns)?;
-        self.labels.map_or(Ok(cloud.clone()), |labels| cloud.with_labels(labels))
+    /// The cloud of an array's `values`, row-major with `dimension` columns.
+    pub(super) fn cloud(
+        self,
+        path: &Path,
+        values: Vec<f64>,
+        dimension: usize,
+    ) -> Result<PointCloud, DatasetError> {
+        let build = || {
+            let cloud = PointCloud::new(values, dimension, self.geometry)?;
+            let cloud = cloud.with_columns(self.columns)?;
+            match self.labels {
+                Some(labels) => cloud.with_labels(labels),
+                None => Ok(cloud),
+            }
+        };
+        // Two files cannot be replaced as one: after an interruption, or when somebody replaced the
+        // array, they do not belong together.
+        let stranger = || DatasetError::Stranger { path: beside(path), array: path.into() };
+        let cloud = build().map_err(|_| stranger())?;
+        if fingerprint(&cloud) == self.fingerprint { Ok(cloud) } else { Err(stranger()) }
     }
-
-    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        writeln!(out)
-    }
-}
-
-/// `points.npy` has its description in `points.json`.
-pub(crate) fn path(npy: &Path) -> PathBuf {
-    npy.with_extension("json")
 }

@@ -1,15 +1,24 @@
-//! A cloud as an array of doubles.
+//! A cloud as an array file.
 
 use std::io::{self, Write};
 
 use langevin_points::record::PointCloud;
 
-use super::header::{Header, Kind};
+use super::MAGIC;
 
-/// The coordinates, row-major and little-endian.
+/// Version 1.0, little-endian doubles, row by row: `[n, d]`.
 pub(crate) fn write(cloud: &PointCloud, out: &mut dyn Write) -> io::Result<()> {
-    let shape = vec![cloud.len(), cloud.dimension()];
-    Header { kind: Kind::F8, big_endian: false, fortran_order: false, shape }.write(out)?;
+    let (n, d) = (cloud.len(), cloud.dimension());
+    let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({n}, {d}), }}");
+    // The numbers begin at a multiple of 64 bytes, so that they can be mapped into memory.
+    let before = MAGIC.len() + 4;
+    let total = (before + header.len() + 1).next_multiple_of(64);
+    header.extend(std::iter::repeat_n(' ', total - before - header.len() - 1));
+    header.push('\n');
+    out.write_all(MAGIC)?;
+    out.write_all(&[1, 0])?;
+    out.write_all(&(header.len() as u16).to_le_bytes())?;
+    out.write_all(header.as_bytes())?;
     cloud.points().iter().try_for_each(|x| out.write_all(&x.to_le_bytes()))
 }
 

@@ -125,7 +125,11 @@ impl PointCloud {
     ///
     /// # Errors
     /// Those of [`PointCloud::flat`] and [`PointCloud::on_sphere`], and [`PointsError::NotSpatial`].
-    pub fn new(points: Vec<f64>, dimension: usize, geometry: Geometry) -> Result<Self, PointsError> {
+    pub fn new(
+        points: Vec<f64>,
+        dimension: usize,
+        geometry: Geometry,
+    ) -> Result<Self, PointsError> {
         match geometry {
             Geometry::Flat => Self::flat(points, dimension),
             Geometry::Sphere if dimension == 3 => Self::on_sphere(points),
@@ -251,7 +255,11 @@ impl PointCloud {
         let d = self.dimension;
         let labels = |labels: &Vec<i64>| rows.iter().map(|&row| labels[row]).collect();
         Self {
-            points: rows.iter().flat_map(|&row| &self.points[row * d..(row + 1) * d]).copied().collect(),
+            points: rows
+                .iter()
+                .flat_map(|&row| &self.points[row * d..(row + 1) * d])
+                .copied()
+                .collect(),
             columns: self.columns.clone(),
             labels: self.labels.as_ref().map(labels),
             ..*self
@@ -344,7 +352,8 @@ mod tests {
     /// Degrees there and back. A few roundings of angles up to π, 4e-16, in degrees.
     #[test]
     fn degrees_are_recovered() {
-        let (latitudes, longitudes) = ([-89.999, -30.2, 0.0, 64.42], [-178.47, 130.28, 15.004, -17.33]);
+        let (latitudes, longitudes) =
+            ([-89.999, -30.2, 0.0, 64.42], [-178.47, 130.28, 15.004, -17.33]);
         let cloud = PointCloud::from_degrees(&latitudes, &longitudes).unwrap();
         for (i, [latitude, longitude]) in cloud.to_degrees().unwrap().into_iter().enumerate() {
             assert!((latitude - latitudes[i]).abs() < 1e-13, "{latitude}");

@@ -53,7 +53,8 @@ impl Categorical {
         }
         let hot = self.one_hot(x_t, log_p.dtype())?;
         let certain = ((hot.affine(-LOG_ZERO, LOG_ZERO))?).detach();
-        let masked = x_t.eq(self.classes as u32)?.unsqueeze(D::Minus1)?.broadcast_as(log_p.shape())?;
+        let masked =
+            x_t.eq(self.classes as u32)?.unsqueeze(D::Minus1)?.broadcast_as(log_p.shape())?;
         Ok(masked.where_cond(log_p, &certain)?)
     }
 
@@ -63,13 +64,21 @@ impl Categorical {
     }
 
     /// `x` with each variable replaced by `other`'s where a uniform number is below `chance(sample)`.
-    fn replace(&self, x: &Tensor, other: &Tensor, chance: impl Fn(usize) -> f64, rng: &mut Rng)
-        -> Result<Tensor> {
+    fn replace(
+        &self,
+        x: &Tensor,
+        other: &Tensor,
+        chance: impl Fn(usize) -> f64,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
         let u = rng.uniform(&self.shape, DType::F64, &Device::Cpu)?.to_vec2::<f64>()?;
         let (a, b) = (x.to_vec2::<u32>()?, other.to_vec2::<u32>()?);
         let pick = |(i, row): (usize, &Vec<f64>)| -> Vec<u32> {
             let chance = chance(i);
-            row.iter().enumerate().map(|(j, &u)| if u < chance { b[i][j] } else { a[i][j] }).collect()
+            row.iter()
+                .enumerate()
+                .map(|(j, &u)| if u < chance { b[i][j] } else { a[i][j] })
+                .collect()
         };
         let values: Vec<u32> = u.iter().enumerate().flat_map(pick).collect();
         Ok(Tensor::from_vec(values, x.shape(), x.device())?)
@@ -320,7 +329,8 @@ mod tests {
         let factor = Categorical::new(2, 3, Base::Mask);
         let x_t = Tensor::new(&[[1u32, 3]], &Device::Cpu).unwrap();
         let raw = Tensor::zeros((1, 2, 3), DType::F64, &Device::Cpu).unwrap();
-        let estimate = factor.estimate(&Linear, &Head::Clean, &x_t, &raw, &Times::all(1, 0.5)).unwrap();
+        let estimate =
+            factor.estimate(&Linear, &Head::Clean, &x_t, &raw, &Times::all(1, 0.5)).unwrap();
         let clean = Tensor::new(&[[1u32, 2]], &Device::Cpu).unwrap();
         let point = PathPoint { x_t, velocity: clean.clone(), clean };
         let loss = factor.clean_loss(&estimate, &point).unwrap().to_vec1::<f64>().unwrap()[0];

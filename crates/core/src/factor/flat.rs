@@ -139,6 +139,10 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         combine(&[(&of_state, x_t), (&of_estimate, estimate)])
     }
 
+    fn has_score(&self) -> bool {
+        self.law.is_standard()
+    }
+
     fn score(&self, path: &dyn Path, x_t: &Tensor, estimate: &Tensor, t: &Times) -> Result<Tensor> {
         if !self.law.is_standard() {
             return Err(Error::Undefined { factor: L::KIND, what: "score in white coordinates" });
@@ -219,7 +223,8 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         let mut shape = vec![1];
         shape.extend(&self.shape);
         let tensor = |direction: Vec<f64>| {
-            let one = Tensor::from_vec(direction, shape.clone(), x.device())?.to_dtype(x.dtype())?;
+            let one =
+                Tensor::from_vec(direction, shape.clone(), x.device())?.to_dtype(x.dtype())?;
             Ok(one.broadcast_as(x.shape())?.contiguous()?)
         };
         self.law.frame(&self.shape).into_iter().map(tensor).collect()
@@ -231,5 +236,18 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         }
         let constant = 0.5 * self.degrees_of_freedom() as f64 * TAU.ln();
         Ok(((sum_per_sample(&x.sqr()?)? * -0.5)? - constant)?)
+    }
+
+    fn departure_log_density(
+        &self,
+        path: &dyn Path,
+        x: &Tensor,
+        estimate: &Tensor,
+        t: f64,
+    ) -> Result<Tensor> {
+        let c = path.coefficients(t);
+        let noise = ((x - (estimate * c.alpha)?)? / c.beta)?;
+        let volume = self.degrees_of_freedom() as f64 * c.beta.ln();
+        Ok((self.reference_log_density(&noise)? - volume)?)
     }
 }

@@ -99,6 +99,11 @@ pub trait Factor: Debug + Send + Sync {
     /// [`crate::Error::Undefined`] for factors without one.
     fn score(&self, path: &dyn Path, x_t: &Tensor, estimate: &Tensor, t: &Times) -> Result<Tensor>;
 
+    /// Whether [`Factor::score`] has an answer.
+    fn has_score(&self) -> bool {
+        false
+    }
+
     /// The point reached from `x` along `tangent` in time `dt` (one per sample, usually negative).
     ///
     /// Jumps are drawn from `rng` on categories; other factors leave it alone.
@@ -165,6 +170,21 @@ pub trait Factor: Debug + Send + Sync {
     /// # Errors
     /// [`crate::Error::Undefined`] for factors without one.
     fn reference_log_density(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// ln density of the law at `t` where next to nothing is left of the data: [`Factor::departure`] of the
+    /// reference, shifted by what `estimate` says is left. `[B]`, in nats.
+    ///
+    /// # Errors
+    /// As [`Factor::reference_log_density`].
+    fn departure_log_density(
+        &self,
+        _: &dyn Path,
+        x: &Tensor,
+        _: &Tensor,
+        _: f64,
+    ) -> Result<Tensor> {
+        self.reference_log_density(x)
+    }
 }
 
 /// `Σ_k term(x_ik, y_jk)` over all pairs of rows, off the graph.

@@ -13,7 +13,8 @@ pub trait NoiseLaw: Debug + Send + Sync + Clone {
     const KIND: &'static str;
 
     /// One draw for each id of `rng`: `[B, shape…]`.
-    fn draw(&self, shape: &[usize], dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor>;
+    fn draw(&self, shape: &[usize], dtype: DType, device: &Device, rng: &mut Rng)
+    -> Result<Tensor>;
 
     /// `x` projected on the support.
     fn project(&self, x: &Tensor) -> Result<Tensor>;
@@ -35,7 +36,13 @@ pub struct White;
 impl NoiseLaw for White {
     const KIND: &'static str = "Euclidean";
 
-    fn draw(&self, shape: &[usize], dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor> {
+    fn draw(
+        &self,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
         rng.normal(shape, dtype, device)
     }
 
@@ -64,7 +71,13 @@ pub struct ZeroMean;
 impl NoiseLaw for ZeroMean {
     const KIND: &'static str = "Centred";
 
-    fn draw(&self, shape: &[usize], dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor> {
+    fn draw(
+        &self,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
         self.project(&rng.normal(shape, dtype, device)?)
     }
 
@@ -152,9 +165,16 @@ fn hartley(n: usize, dtype: DType, device: &Device) -> Result<Tensor> {
 impl NoiseLaw for RandomField {
     const KIND: &'static str = "GridField";
 
-    fn draw(&self, shape: &[usize], dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor> {
+    fn draw(
+        &self,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+        rng: &mut Rng,
+    ) -> Result<Tensor> {
         let (h, w) = (shape[shape.len() - 2], shape[shape.len() - 1]);
-        let amplitudes = Tensor::from_vec(self.amplitudes(h, w), (h, w), device)?.to_dtype(dtype)?;
+        let amplitudes =
+            Tensor::from_vec(self.amplitudes(h, w), (h, w), device)?.to_dtype(dtype)?;
         let white = rng.normal(shape, dtype, device)?.broadcast_mul(&amplitudes)?;
         // The eigenvalues are even in each wave number, so the separable Hartley transform
         // diagonalises the covariance as the Fourier transform does, without complex numbers.

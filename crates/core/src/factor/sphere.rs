@@ -204,7 +204,8 @@ impl Factor for Sphere {
     fn frame(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for x in rows(x)? {
-            let least = (0..3).min_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs())).expect("three axes");
+            let least =
+                (0..3).min_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs())).expect("three axes");
             let off: Vec<f64> =
                 (0..3).map(|i| f64::from(u8::from(i == least)) - x[least] * x[i]).collect();
             let length = off.iter().map(|o| o * o).sum::<f64>().sqrt();

@@ -291,13 +291,17 @@ mod tests {
         // σ² d/dx ln Σ_k N(x + k; 0, σ²) by central difference of the sum over 41 images.
         let torus = Torus::new(&[1], TorusLaw::WrappedNormal, false);
         let log_density = |x: f64, s: f64| {
-            (-20..=20).map(|k| (-(x + f64::from(k)).powi(2) / (2.0 * s * s)).exp()).sum::<f64>().ln()
+            (-20..=20)
+                .map(|k| (-(x + f64::from(k)).powi(2) / (2.0 * s * s)).exp())
+                .sum::<f64>()
+                .ln()
         };
         for sigma in [0.05, 0.2, 0.5] {
             for x in [-0.49, -0.2, 0.0, 0.11, 0.4] {
                 let offset = Tensor::new(&[[x]], &Device::Cpu).unwrap();
                 let s = Tensor::new(&[[sigma]], &Device::Cpu).unwrap();
-                let got = torus.mean_displacement(&offset, &s).unwrap().to_vec2::<f64>().unwrap()[0][0];
+                let got =
+                    torus.mean_displacement(&offset, &s).unwrap().to_vec2::<f64>().unwrap()[0][0];
                 // The step balances rounding, ε/h = 2e-10, against the strong curvature at σ = 0.05.
                 let h = 1e-6;
                 let slope = (log_density(x + h, sigma) - log_density(x - h, sigma)) / (2.0 * h);
@@ -324,7 +328,8 @@ mod tests {
         let x_1 = torus.reference(DType::F64, &Device::Cpu, &mut rng).unwrap();
         let t = Times::all(64, 0.3);
         let point = torus.path_point(&path, &x_0, &x_1, &t, &mut rng).unwrap();
-        let back = torus.follow(&point.x_t, &point.velocity, &Times::all(64, -0.3), &mut rng).unwrap();
+        let back =
+            torus.follow(&point.x_t, &point.velocity, &Times::all(64, -0.3), &mut rng).unwrap();
         let gap = shortest(&(back - &x_0).unwrap()).unwrap().abs().unwrap().max_all().unwrap();
         assert!(gap.to_scalar::<f64>().unwrap() < 1e-12);
     }

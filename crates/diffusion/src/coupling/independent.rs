@@ -7,7 +7,14 @@ use langevin_core::{Condition, Coupling, Pairing, Process, Result, Rng, State};
 pub struct Independent;
 
 impl Coupling for Independent {
-    fn couple(&self, _: &Process, x_0: &State, _: &State, _: &Condition, _: &mut Rng) -> Result<Pairing> {
+    fn couple(
+        &self,
+        _: &Process,
+        x_0: &State,
+        _: &State,
+        _: &Condition,
+        _: &mut Rng,
+    ) -> Result<Pairing> {
         Ok(Pairing::identity(x_0.samples()?))
     }
 }
@@ -19,7 +26,14 @@ impl Coupling for Independent {
 pub struct Paired;
 
 impl Coupling for Paired {
-    fn couple(&self, _: &Process, x_0: &State, _: &State, _: &Condition, _: &mut Rng) -> Result<Pairing> {
+    fn couple(
+        &self,
+        _: &Process,
+        x_0: &State,
+        _: &State,
+        _: &Condition,
+        _: &mut Rng,
+    ) -> Result<Pairing> {
         Ok(Pairing::identity(x_0.samples()?))
     }
 }

@@ -103,10 +103,20 @@ mod tests {
     fn couple(condition: &Condition, weight: f64) -> Pairing {
         let path = Arc::new(LinearConfig::default().build().unwrap());
         let process = Process::new(&Space::of("x", Euclidean::new(&[1])), path);
-        let x = |v: &[f64]| State::single(Tensor::new(v, &Device::Cpu).unwrap().reshape((v.len(), 1)).unwrap());
+        let x = |v: &[f64]| {
+            State::single(Tensor::new(v, &Device::Cpu).unwrap().reshape((v.len(), 1)).unwrap())
+        };
         let mut rng = Rng::new(Seed(0), Purpose::Training, ids(0, 4), 0);
         let optimal = OptimalConfig { condition_weight: weight }.build().unwrap();
-        optimal.couple(&process, &x(&[0.0, 1.0, 2.0, 3.0]), &x(&[2.9, 1.9, 0.9, -0.1]), condition, &mut rng).unwrap()
+        optimal
+            .couple(
+                &process,
+                &x(&[0.0, 1.0, 2.0, 3.0]),
+                &x(&[2.9, 1.9, 0.9, -0.1]),
+                condition,
+                &mut rng,
+            )
+            .unwrap()
     }
 
     #[test]

@@ -87,7 +87,8 @@ mod tests {
             State::single(Tensor::from_vec(values, (n, 1), &Device::Cpu).unwrap())
         };
         let apart = |epsilon| {
-            let coupling = SinkhornCouplingConfig { epsilon, condition_weight: 0.0 }.build().unwrap();
+            let coupling =
+                SinkhornCouplingConfig { epsilon, condition_weight: 0.0 }.build().unwrap();
             let mut rng = Rng::new(Seed(1), Purpose::Training, ids(0, n), 0);
             let pairs = coupling
                 .couple(&process, &column(0.0), &column(0.5), &Condition::none(), &mut rng)

@@ -19,7 +19,12 @@ pub(super) type Levels<'a> = dyn Fn(f64) -> (f64, f64) + 'a;
 
 impl Component {
     /// x − α m in the frame of the axes, and the variances α² s² + σ² there: `[B, d]` each.
-    pub(super) fn seen(&self, x: &Tensor, t: &Times, levels: &Levels<'_>) -> Result<(Tensor, Tensor)> {
+    pub(super) fn seen(
+        &self,
+        x: &Tensor,
+        t: &Times,
+        levels: &Levels<'_>,
+    ) -> Result<(Tensor, Tensor)> {
         let mean = t.column(x, |t| levels(t).0)?.broadcast_mul(&row(&self.mean, x)?)?;
         let own = t.column(x, |t| levels(t).0.powi(2))?.broadcast_mul(&self.variances(x)?)?;
         let variance = own.broadcast_add(&t.column(x, |t| levels(t).1.powi(2))?)?;
@@ -27,7 +32,12 @@ impl Component {
     }
 
     /// `m + α s² (x − α m)/(α² s² + σ²)`, axis by axis.
-    pub(super) fn posterior_mean(&self, x: &Tensor, t: &Times, levels: &Levels<'_>) -> Result<Tensor> {
+    pub(super) fn posterior_mean(
+        &self,
+        x: &Tensor,
+        t: &Times,
+        levels: &Levels<'_>,
+    ) -> Result<Tensor> {
         let (offset, variance) = self.seen(x, t, levels)?;
         let alpha = t.column(x, |t| levels(t).0)?;
         let gain = alpha.broadcast_mul(&self.variances(x)?)?.div(&variance)?;
@@ -46,7 +56,8 @@ impl Component {
         // Column by column: a matrix product may round differently for batches of different size.
         let mut sum = x.zeros_like()?;
         for j in 0..d {
-            let weights: Vec<f64> = (0..d).map(|k| cell(j, k)).map(|(i, k)| axes[i * d + k]).collect();
+            let weights: Vec<f64> =
+                (0..d).map(|k| cell(j, k)).map(|(i, k)| axes[i * d + k]).collect();
             sum = (sum + x.narrow(1, j, 1)?.broadcast_mul(&row(&weights, x)?)?)?;
         }
         Ok(sum)
@@ -62,7 +73,13 @@ impl Component {
     pub(super) fn covariance(&self, i: usize, j: usize) -> f64 {
         let d = self.mean.len();
         match &self.axes {
-            None => if i == j { self.sds[i].powi(2) } else { 0.0 },
+            None => {
+                if i == j {
+                    self.sds[i].powi(2)
+                } else {
+                    0.0
+                }
+            }
             Some(u) => (0..d).map(|k| u[i * d + k] * self.sds[k].powi(2) * u[j * d + k]).sum(),
         }
     }

@@ -53,7 +53,8 @@ impl GaussianMixture {
         covariances: &[Vec<f64>],
     ) -> Result<Self, ConfigError> {
         let (k, d) = sizes(&weights, &means)?;
-        let fits = |_: usize| covariances.len() == k && covariances.iter().all(|c| c.len() == d * d);
+        let fits =
+            |_: usize| covariances.len() == k && covariances.iter().all(|c| c.len() == d * d);
         require("covariances", covariances.len(), fits, "one square matrix per component")?;
         let mut components = Vec::with_capacity(k);
         for ((weight, mean), covariance) in weights.into_iter().zip(means).zip(covariances) {
@@ -220,7 +221,9 @@ mod tests {
     fn the_denoiser_is_tweedies_formula_of_its_own_marginal() {
         let path = Arc::new(VariancePreservingConfig::default().build().unwrap());
         let mut rng = Rng::new(Seed(3), Purpose::Data, ids(0, 50), 0);
-        let x = State::single((rng.normal(&[2], candle_core::DType::F64, &Device::Cpu).unwrap() * 2.0).unwrap());
+        let x = State::single(
+            (rng.normal(&[2], candle_core::DType::F64, &Device::Cpu).unwrap() * 2.0).unwrap(),
+        );
         let t = Times::new((0..50).map(|i| 0.02 + 0.019 * f64::from(i)).collect());
         let levels = |t: f64| {
             let c = path.coefficients(t);
@@ -230,14 +233,16 @@ mod tests {
             let joint = mixture().log_joint(x.part(0), &t, &levels)?;
             Ok(State::single(log_sum_exp(&joint)?))
         };
-        let one = State::single(Tensor::ones((50, 1), candle_core::DType::F64, &Device::Cpu).unwrap());
+        let one =
+            State::single(Tensor::ones((50, 1), candle_core::DType::F64, &Device::Cpu).unwrap());
         let (_, score) = vjp(&x, &[one], density).unwrap();
         let estimate = mixture().denoiser(path.clone()).denoise(&x, &t).unwrap();
         let sigma2 = t.column(x.part(0), |t| levels(t).1.powi(2)).unwrap();
         let alpha = t.column(x.part(0), |t| levels(t).0).unwrap();
         let left = estimate.part(0).broadcast_mul(&alpha).unwrap();
         let right = (x.part(0) + score[0].part(0).broadcast_mul(&sigma2).unwrap()).unwrap();
-        let gap = (left - right).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+        let gap =
+            (left - right).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
         assert!(gap < 1e-10, "{gap}");
     }
 

@@ -1,6 +1,8 @@
 //! Denoising: the regression of the clean end.
 
-use langevin_core::{Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State, Times};
+use langevin_core::{
+    Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State, Times,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{TimeLaw, TimeLawConfig, Weighting};

@@ -1,6 +1,8 @@
 //! Conditional flow matching: the regression of the velocity.
 
-use langevin_core::{Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State, Times};
+use langevin_core::{
+    Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State, Times,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{TimeLaw, TimeLawConfig};

@@ -44,7 +44,8 @@ mod tests {
     use langevin_core::factor::{Base, Categorical, Euclidean, Space};
     use langevin_core::rng::ids;
     use langevin_core::{
-        Batch, Condition, Head, Network, Path, Process, Purpose, Reading, Result, Rng, Seed, State, Times,
+        Batch, Condition, Head, Network, Path, Process, Purpose, Reading, Result, Rng, Seed, State,
+        Times,
     };
     use langevin_testing::assert_within;
 
@@ -84,7 +85,8 @@ mod tests {
         let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng).unwrap();
         let batch = Batch { x_0, x_1: None, condition: Condition::none() };
         let reading = Reading::new(process.clone(), Head::Clean);
-        let loss = objective.build().unwrap().loss(&reading, network, &batch, &x_1, &mut rng).unwrap();
+        let loss =
+            objective.build().unwrap().loss(&reading, network, &batch, &x_1, &mut rng).unwrap();
         let losses = loss.per_sample.to_vec1::<f64>().unwrap();
         let mean = losses.iter().sum::<f64>() / n as f64;
         let variance = losses.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / n as f64;
@@ -115,7 +117,8 @@ mod tests {
             };
             let over_time = |f: &dyn Fn(f64) -> f64| {
                 let (low, high) = (path.floor(), path.start());
-                (0..20_000).map(|i| f(low + (high - low) * (f64::from(i) + 0.5) / 2e4)).sum::<f64>() / 2e4
+                (0..20_000).map(|i| f(low + (high - low) * (f64::from(i) + 0.5) / 2e4)).sum::<f64>()
+                    / 2e4
             };
             let denoising = ObjectiveConfig::Denoising(DenoisingConfig { weighting, times });
             let (mean, error) = mean_loss(&denoising, &process, &Exact(path.clone()), x_0.clone());
@@ -158,7 +161,9 @@ mod tests {
         let x_0 = State::single(Tensor::from_vec(classes, (n, 1), &Device::Cpu).unwrap());
         let odds = Prior(Tensor::new(&[[[p.ln(), (1.0 - p).ln()]]], &Device::Cpu).unwrap());
         let entropy = -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
-        for config in [PathConfig::Linear(LinearConfig::default()), PathConfig::Cosine(CosineConfig {})] {
+        for config in
+            [PathConfig::Linear(LinearConfig::default()), PathConfig::Cosine(CosineConfig {})]
+        {
             let space = Space::of("class", Categorical::new(1, 2, Base::Mask));
             let process = Process::new(&space, config.build().unwrap());
             let objective = ObjectiveConfig::Denoising(objective);

@@ -122,7 +122,9 @@ impl TimeLaw {
                 ((t - low) / (high - low)).clamp(0.0, 1.0)
             }
             TimeLawConfig::LogNormal { mean, sd, .. } => normal(mean, sd).cdf(-path.log_snr(t)),
-            TimeLawConfig::LogitNormal { mean, sd, .. } => normal(mean, sd).cdf((t / (1.0 - t)).ln()),
+            TimeLawConfig::LogitNormal { mean, sd, .. } => {
+                normal(mean, sd).cdf((t / (1.0 - t)).ln())
+            }
             TimeLawConfig::LogSnr { min, max, .. } => {
                 ((max - path.log_snr(t)) / (max - min)).clamp(0.0, 1.0)
             }
@@ -157,7 +159,8 @@ mod tests {
                 (TimeLawConfig::LogSnr { min: -3.0, max: 4.0, stratified }, &linear),
             ]
         };
-        let both = [false, true].into_iter().flat_map(|s| cases(s).map(|(law, path)| (s, law, path)));
+        let both =
+            [false, true].into_iter().flat_map(|s| cases(s).map(|(law, path)| (s, law, path)));
         for (stratified, config, path) in both {
             let law = config.build().unwrap();
             let mut rng = Rng::new(Seed(11), Purpose::Training, ids(0, n), 0);

@@ -87,7 +87,8 @@ impl DpmSolver {
         let h = path.log_snr(s) - lambda;
         // Past steps that began where the data had vanished (λ = −∞) know no slope in λ.
         let steps: Vec<f64> = [t].into_iter().chain(past.iter().map(|p| p.t)).collect();
-        let steps: Vec<f64> = steps.windows(2).map(|w| path.log_snr(w[0]) - path.log_snr(w[1])).collect();
+        let steps: Vec<f64> =
+            steps.windows(2).map(|w| path.log_snr(w[0]) - path.log_snr(w[1])).collect();
         let known = steps.iter().take_while(|h| h.is_finite()).count();
         if !h.is_finite() || known == 0 {
             return vec![1.0];

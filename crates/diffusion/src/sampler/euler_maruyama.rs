@@ -2,7 +2,9 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, Error, Estimate, History, Process, Result, Rng, Sampler, State, Times};
+use langevin_core::{
+    ConfigError, Denoiser, Error, Estimate, History, Process, Result, Rng, Sampler, State, Times,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, follow, velocity};

@@ -125,7 +125,10 @@ mod tests {
     #[test]
     fn a_kind_alone_takes_the_papers_values_and_unknown_keys_are_refused() {
         let read = serde_json::from_str::<SamplerConfig>;
-        assert_eq!(read(r#"{"kind": "unipc"}"#).unwrap(), SamplerConfig::Unipc(UnipcConfig { order: 2 }));
+        assert_eq!(
+            read(r#"{"kind": "unipc"}"#).unwrap(),
+            SamplerConfig::Unipc(UnipcConfig { order: 2 })
+        );
         for text in [
             r#"{"kind": "ddpm", "eta": 1}"#,
             r#"{"kind": "heun", "churns": 0.1}"#,
@@ -136,7 +139,8 @@ mod tests {
             assert!(error.contains("unknown field"), "{text}: {error}");
         }
         assert!(read(r#"{"kind": "plms"}"#).unwrap_err().to_string().contains("unknown variant"));
-        let error = read(r#"{"kind": "ddim", "eta": 1.5}"#).unwrap().build().map(|_| ()).unwrap_err();
+        let error =
+            read(r#"{"kind": "ddim", "eta": 1.5}"#).unwrap().build().map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "eta: found 1.5, allowed: 0 to 1");
     }
 }

@@ -100,17 +100,19 @@ impl Sampler for Unipc {
         rng: &mut Rng,
     ) -> Result<Arrival> {
         let path = process.path();
-        let here = Past { t, estimate: denoise(denoiser, &x, t)?, x: x.clone() };
+        let mut here = Past { t, estimate: denoise(denoiser, &x, t)?, x: x.clone() };
         let past: Vec<&Past> = history.past().iter().collect();
-        if let [base, older @ ..] = past.as_slice() {
-            if path.log_snr(base.t).is_finite() {
-                let mut others: Vec<&Past> = older.iter().copied().take(self.order - 1).collect();
-                others.push(&here);
-                let target = Self::target(path, process, base, path.log_snr(t), &others)?;
-                x = jump(process, &base.x, &target, (base.t, t), |_| 0.0, rng)?;
-            }
+        if let [base, older @ ..] = past.as_slice()
+            && path.log_snr(base.t).is_finite()
+        {
+            let mut others: Vec<&Past> = older.iter().copied().take(self.order - 1).collect();
+            others.push(&here);
+            let target = Self::target(path, process, base, path.log_snr(t), &others)?;
+            x = jump(process, &base.x, &target, (base.t, t), |_| 0.0, rng)?;
+            // The estimate is not made again; its end is kept, as seen from the corrected state.
+            let estimate = blend(process, &x, &[(1.0, &here.x, &here.estimate)])?;
+            here = Past { t, x: x.clone(), estimate };
         }
-        let here = Past { x: x.clone(), ..here };
         let others: Vec<&Past> = past.into_iter().take(self.order - 1).collect();
         let target = Self::target(path, process, &here, path.log_snr(s), &others)?;
         let next = jump(process, &x, &target, (t, s), |_| 0.0, rng)?;

@@ -34,7 +34,11 @@ fn grid(path: &dyn Path, n: usize, warm: bool) -> TimeGrid {
 }
 
 /// Twelve states of a mixture of two Gaussians, carried from one end of the interval to the other.
-fn carried(sampler: &dyn Sampler, path: &Arc<dyn Path>, grid: &TimeGrid) -> langevin_core::Result<Vec<f64>> {
+fn carried(
+    sampler: &dyn Sampler,
+    path: &Arc<dyn Path>,
+    grid: &TimeGrid,
+) -> langevin_core::Result<Vec<f64>> {
     let start: Vec<f64> = (0..12).map(|i| -1.8 + 0.33 * f64::from(i)).collect();
     let x_t = State::single(Tensor::from_vec(start, (12, 1), &Device::Cpu)?);
     let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 12), 0);

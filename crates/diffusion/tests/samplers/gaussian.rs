@@ -129,15 +129,25 @@ fn paths() -> [PathConfig; 4] {
         PathConfig::Cosine(CosineConfig {}),
         PathConfig::VariancePreserving(VariancePreservingConfig::default()),
         PathConfig::Edm(EdmConfig { sigma_max: 80.0 }),
-        PathConfig::VarianceExploding(VarianceExplodingConfig { sigma_min: 0.002, sigma_max: 80.0 }),
+        PathConfig::VarianceExploding(VarianceExplodingConfig {
+            sigma_min: 0.002,
+            sigma_max: 80.0,
+        }),
     ]
 }
 
 /// Compares a sampler's own map with the moments that a recursion ends in.
 ///
 /// Tolerance: rounding of twelve steps and of the linear solve, in units of the largest state.
-fn compare(name: &str, path: &Arc<dyn Path>, sampler: &dyn Sampler, draws: usize, want: (f64, f64)) {
-    let denoiser = GaussianMixture::gaussian(vec![M], vec![V.sqrt()]).unwrap().denoiser(path.clone());
+fn compare(
+    name: &str,
+    path: &Arc<dyn Path>,
+    sampler: &dyn Sampler,
+    draws: usize,
+    want: (f64, f64),
+) {
+    let denoiser =
+        GaussianMixture::gaussian(vec![M], vec![V.sqrt()]).unwrap().denoiser(path.clone());
     let grid = grid(path);
     let got = response(&line(path), &denoiser, sampler, &grid, draws).unwrap();
     assert_within(&format!("{name}: linear"), got.residual, 0.0, 1e-9);
@@ -216,7 +226,13 @@ fn multistep_samplers_follow_their_recursions_on_every_path() {
         let path = config.build().unwrap();
         for order in [2, 3] {
             let ode = DpmSolverConfig { order }.build().unwrap();
-            compare(&format!("{order}M on {config:?}"), &path, &ode, 0, multistep(&path, order, 0.0));
+            compare(
+                &format!("{order}M on {config:?}"),
+                &path,
+                &ode,
+                0,
+                multistep(&path, order, 0.0),
+            );
             for eta in [0.5, 1.0] {
                 let sde = DpmSolverSdeConfig { order, eta }.build().unwrap();
                 let name = format!("{order}M, η = {eta}, on {config:?}");

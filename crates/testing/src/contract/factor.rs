@@ -15,7 +15,8 @@ use crate::assert_within;
 pub fn factor(factor: &dyn Factor, path: &dyn Path) {
     let n = 6;
     let rng = |first: u64, n: usize| Rng::new(Seed(17), Purpose::Data, ids(first, n), 0);
-    let draw = |rng: &mut Rng| factor.reference(DType::F64, &Device::Cpu, rng).expect("a reference");
+    let draw =
+        |rng: &mut Rng| factor.reference(DType::F64, &Device::Cpu, rng).expect("a reference");
     let mut all = rng(0, n);
     let (x_0, x_1) = (known(factor, draw(&mut all)), draw(&mut all));
     assert_eq!(&x_0.dims()[1..], factor.shape(), "shape of the reference");

@@ -24,7 +24,12 @@ pub fn path(path: &dyn Path) {
         ];
         for (name, difference, rate, value) in slopes {
             let scale = 1.0 + rate.abs() + value.abs() / t;
-            assert_within(&format!("{path:?} {name}' at {t}"), difference / (2.0 * h), rate, 1e-5 * scale);
+            assert_within(
+                &format!("{path:?} {name}' at {t}"),
+                difference / (2.0 * h),
+                rate,
+                1e-5 * scale,
+            );
         }
         let log_snr = path.log_snr(t);
         assert!(log_snr < previous, "{path:?}: λ does not fall at {t}");
@@ -34,6 +39,11 @@ pub fn path(path: &dyn Path) {
         assert_within("keep of no jump", stay.keep, 1.0, 1e-12);
         assert_within("pull of no jump", stay.pull, 0.0, 1e-12 * (1.0 + c.alpha));
         let slope = (path.kappa(t + h) - path.kappa(t - h)) / (2.0 * h);
-        assert_within(&format!("{path:?} κ' at {t}"), path.kappa_rate(t), slope, 1e-5 * (1.0 + slope));
+        assert_within(
+            &format!("{path:?} κ' at {t}"),
+            path.kappa_rate(t),
+            slope,
+            1e-5 * (1.0 + slope),
+        );
     }
 }

@@ -8,7 +8,7 @@ use langevin_core::{
 
 use super::assert_same_bits;
 
-/// A sample has the same bits alone, in batches of 7, and all at once, and on a second run.
+/// A sample has the same bits alone, in batches of 7, and in one of 256, and on a second run.
 ///
 /// # Panics
 /// With the first promise that does not hold.
@@ -19,12 +19,15 @@ pub fn sampler(sampler: &dyn Sampler, process: &Process, denoiser: &dyn Denoiser
         let rng = Rng::new(Seed(23), Purpose::Sampling, ids, 0);
         sample(process, denoiser, sampler, grid, x_1, &rng, &mut Silent).expect("samples")
     };
-    let n = 16;
+    let n = 256;
     let all = run(ids(0, n));
     assert_same_bits("a second run", &all, &run(ids(0, n)));
-    for size in [1, 7] {
-        let batches: Vec<State> =
-            (0..n).step_by(size).map(|first| run(ids(first as u64, size.min(n - first)))).collect();
-        assert_same_bits(&format!("batches of {size}"), &all, &State::concat(&batches).expect("rows"));
+    let sevens: Vec<State> =
+        (0..n).step_by(7).map(|first| run(ids(first as u64, 7.min(n - first)))).collect();
+    assert_same_bits("batches of 7", &all, &State::concat(&sevens).expect("rows"));
+    // Every 37th alone: enough to meet all places of a vector register.
+    for i in (0..n).step_by(37) {
+        let alone = run(ids(i as u64, 1));
+        assert_same_bits(&format!("sample {i} alone"), &all.narrow(i, 1).expect("a row"), &alone);
     }
 }

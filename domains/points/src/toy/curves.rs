@@ -169,7 +169,8 @@ mod tests {
         let variance = radii.iter().map(|r| r * r).sum::<f64>() / 8.0 + 0.0064;
         assert_moments(&law, [0.0, 0.0], [variance, variance, 0.0]);
 
-        let (points, labels) = draws(&Rings { radii: radii.clone(), noise: 0.0 }.build().unwrap(), 100);
+        let (points, labels) =
+            draws(&Rings { radii: radii.clone(), noise: 0.0 }.build().unwrap(), 100);
         for (p, k) in points.chunks(2).zip(labels) {
             assert!((p[0].hypot(p[1]) - radii[k as usize]).abs() < 1e-14);
         }

@@ -137,7 +137,8 @@ impl Law for Mixture {
         let d = point.len() as f64;
         let log_component = |k: usize| {
             let s = self.stds[k];
-            let square: f64 = point.iter().zip(&self.means[k]).map(|(x, m)| ((x - m) / s).powi(2)).sum();
+            let square: f64 =
+                point.iter().zip(&self.means[k]).map(|(x, m)| ((x - m) / s).powi(2)).sum();
             self.log_weights[k] - 0.5 * (square + d * TAU.ln()) - d * s.ln()
         };
         Some(log_sum_exp((0..self.stds.len()).map(log_component)))
@@ -218,7 +219,8 @@ mod tests {
         let expected = -1.5 * TAU.ln() - 0.5 * 14.0;
         assert!((normal.log_density(&[1.0, -2.0, 3.0]).unwrap() - expected).abs() < 1e-14);
 
-        let component = |weight, mean: [f64; 2], std| Component { weight, mean: mean.to_vec(), std };
+        let component =
+            |weight, mean: [f64; 2], std| Component { weight, mean: mean.to_vec(), std };
         let components = vec![component(3.0, [-1.0, 0.5], 0.4), component(1.0, [2.0, 0.0], 0.7)];
         let mixture = MixtureConfig { components }.build().unwrap();
         // At a mean: its own peak, and the other component's tail by hand.
@@ -235,9 +237,10 @@ mod tests {
     /// Weights 3 : 1: mean Σ w m, variance Σ w (s² + m²) − mean².
     #[test]
     fn a_mixture_has_the_moments_of_its_components() {
-        let component = |weight, mean: [f64; 2], std| Component { weight, mean: mean.to_vec(), std };
+        let component =
+            |weight, mean: [f64; 2], std| Component { weight, mean: mean.to_vec(), std };
         let components = vec![component(3.0, [-1.0, 0.5], 0.4), component(1.0, [2.0, 0.0], 0.7)];
-        let mean = [0.75 * -1.0 + 0.25 * 2.0, 0.75 * 0.5];
+        let mean = [0.25 * 2.0 - 0.75, 0.75 * 0.5];
         let x = 0.75 * (0.16 + 1.0) + 0.25 * (0.49 + 4.0) - mean[0] * mean[0];
         let y = 0.75 * (0.16 + 0.25) + 0.25 * 0.49 - mean[1] * mean[1];
         let xy = 0.75 * -0.5 - mean[0] * mean[1];

@@ -35,7 +35,7 @@ pub enum Toy {
     EightGaussians(EightGaussians),
     /// Gaussians with weights, means and standard deviations as given.
     Mixture(MixtureConfig),
-    /// Two half circles with normal noise, doubled and centred.
+    /// Two half circles with normal noise, scaled and shifted.
     Moons(Moons),
     /// Two half circles with normal noise, standardised, then scaled.
     MoonsStandardised(StandardisedMoons),
@@ -77,6 +77,14 @@ impl Toy {
         })
     }
 
+    /// Nothing if the parameters can be.
+    ///
+    /// # Errors
+    /// Those of [`Toy::build`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.build().map(|_| ())
+    }
+
     /// N(0, I) in `dimension` coordinates.
     pub fn standard_normal(dimension: usize) -> Self {
         Self::StandardNormal(StandardNormal { dimension })
@@ -103,7 +111,7 @@ impl Toy {
 
     /// Moons of the published 2-D tables as a target: noise 0.05, doubled, first coordinate − 1.
     pub fn paper_moons() -> Self {
-        Self::Moons(Moons { noise: 0.05 })
+        Self::Moons(Moons::published(0.05))
     }
 
     /// Moons of the published 2-D tables as a source: noise 0.1, standardised, times 7.

@@ -15,26 +15,48 @@ use serde::{Deserialize, Serialize};
 use super::law::Law;
 use super::{finite, not_negative, positive};
 
-/// Normal noise, then (2x − 1, 2y): `kind = "moons"`. Label 0 is the outer arc, 1 the inner one.
+/// Normal noise, then scaled and shifted: `kind = "moons"`. Label 0 is the outer arc, 1 the inner one.
 ///
 /// # Source
-/// `make_moons` of scikit-learn with the scaling of Tong et al. (2024), Simulation-free Schrödinger
-/// bridges, appendix F (noise 0.05).
+/// `make_moons` of scikit-learn, here with scale 1 and shift (0, 0). Without these keys the points
+/// are (2x − 1, 2y), as in Tong et al. (2024), Simulation-free Schrödinger bridges, appendix F, where
+/// the noise is 0.05.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Moons {
     /// Standard deviation of the noise before scaling, 0 or more.
     pub noise: f64,
+    /// Factor of both coordinates, above 0.
+    #[serde(default = "published_scale")]
+    pub scale: f64,
+    /// Added to (x, y) after scaling.
+    #[serde(default = "published_shift")]
+    pub shift: [f64; 2],
+}
+
+fn published_scale() -> f64 {
+    2.0
+}
+
+fn published_shift() -> [f64; 2] {
+    [-1.0, 0.0]
 }
 
 impl Moons {
+    /// With the published scaling.
+    pub fn published(noise: f64) -> Self {
+        Self { noise, scale: published_scale(), shift: published_shift() }
+    }
+
     /// The law.
     ///
     /// # Errors
-    /// [`ConfigError`] at `noise`.
+    /// [`ConfigError`] at `noise`, `scale` or `shift`.
     pub fn build(&self) -> Result<HalfCircles, ConfigError> {
         let noise = Noise::Normal(not_negative("noise", self.noise)?);
-        Ok(HalfCircles { noise, scale: 2.0, shift: [-1.0, 0.0] })
+        let scale = positive("scale", self.scale)?;
+        self.shift.iter().try_for_each(|&shift| finite("shift", shift).map(|_| ()))?;
+        Ok(HalfCircles { noise, scale, shift: self.shift })
     }
 }
 
@@ -155,6 +177,14 @@ mod tests {
         assert_moments(&*law, [0.0, 0.5], [4.0 * (x + noise), 4.0 * (y + noise), 4.0 * xy]);
     }
 
+    /// Scale 1 and shift 0 are scikit-learn's own.
+    #[test]
+    fn scale_and_shift_are_free() {
+        let law = Moons { noise: 0.2, scale: 1.0, shift: [0.0, 3.0] }.build().unwrap();
+        let [x, y, xy] = COVARIANCE;
+        assert_moments(&law, [MEAN[0], MEAN[1] + 3.0], [x + 0.04, y + 0.04, xy]);
+    }
+
     #[test]
     fn standardised_moons_have_mean_square_one_over_both_axes() {
         let law = StandardisedMoons { noise: 0.1, scale: 1.0 }.build().unwrap();
@@ -189,7 +219,7 @@ mod tests {
 
     #[test]
     fn without_noise_labels_tell_the_arcs_apart() {
-        let (points, labels) = draws(&Moons { noise: 0.0 }.build().unwrap(), 1000);
+        let (points, labels) = draws(&Moons::published(0.0).build().unwrap(), 1000);
         for (p, label) in points.chunks(2).zip(labels) {
             let (x, y) = ((p[0] + 1.0) / 2.0, p[1] / 2.0);
             let (x, y) = if label == 0 { (x, y) } else { (1.0 - x, 0.5 - y) };
@@ -199,7 +229,7 @@ mod tests {
 
     #[test]
     fn negative_noise_is_refused() {
-        let error = Moons { noise: -0.1 }.build().unwrap_err();
+        let error = Moons::published(-0.1).build().unwrap_err();
         assert_eq!(error.to_string(), "noise: found -0.1, allowed: a finite number, 0 or more");
     }
 }

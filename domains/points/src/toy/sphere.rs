@@ -155,16 +155,21 @@ mod tests {
     #[test]
     fn a_spot_has_the_moments_of_von_mises_and_fisher() {
         let n = 40_000;
-        for (latitude, longitude, kappa) in [(20.0, 30.0, 0.5), (-50.0, 200.0, 10.0), (90.0, 0.0, 3.0)] {
+        for (latitude, longitude, kappa) in
+            [(20.0, 30.0, 0.5), (-50.0, 200.0, 10.0), (90.0, 0.0, 3.0)]
+        {
             let law = law(vec![spot(1.0, latitude, longitude, kappa)]);
             let (points, _) = draws(&law, n);
             let a = 1.0 / f64::tanh(kappa) - 1.0 / kappa;
             let Spot { mean, east, north, .. } = law.spots[0];
             let variance = 1.0 - a * a - 2.0 * a / kappa;
-            for (axis, expected, variance) in [(mean, a, variance), (east, 0.0, a / kappa), (north, 0.0, a / kappa)] {
+            for (axis, expected, variance) in
+                [(mean, a, variance), (east, 0.0, a / kappa), (north, 0.0, a / kappa)]
+            {
                 let along = |p: &[f64]| p.iter().zip(axis).map(|(x, e)| x * e).sum::<f64>();
                 let found = points.chunks(3).map(along).sum::<f64>() / n as f64;
-                let square = points.chunks(3).map(|p| (along(p) - expected).powi(2)).sum::<f64>() / n as f64;
+                let square =
+                    points.chunks(3).map(|p| (along(p) - expected).powi(2)).sum::<f64>() / n as f64;
                 let tolerance = 5.0 * (variance / n as f64).sqrt();
                 assert!((found - expected).abs() < tolerance, "{kappa}: {found} {expected}");
                 // cos γ is bounded; the square's own variance is below 2 of its mean square here,
@@ -177,7 +182,11 @@ mod tests {
     /// Two components 3 : 1 and the uniform law mixed in: their means add.
     #[test]
     fn components_are_drawn_by_weight() {
-        let law = law(vec![spot(3.0, 0.0, 0.0, 50.0), spot(1.0, 0.0, 90.0, 50.0), spot(4.0, 0.0, 0.0, 0.0)]);
+        let law = law(vec![
+            spot(3.0, 0.0, 0.0, 50.0),
+            spot(1.0, 0.0, 90.0, 50.0),
+            spot(4.0, 0.0, 0.0, 0.0),
+        ]);
         let n = 40_000;
         let (points, labels) = draws(&law, n);
         let a = 1.0 / f64::tanh(50.0) - 0.02;
@@ -191,7 +200,11 @@ mod tests {
 
     #[test]
     fn every_point_has_length_one() {
-        let law = law(vec![spot(1.0, 89.99, 10.0, 1e8), spot(1.0, 10.0, -120.0, 0.0), spot(1.0, -45.0, 0.0, 2.0)]);
+        let law = law(vec![
+            spot(1.0, 89.99, 10.0, 1e8),
+            spot(1.0, 10.0, -120.0, 0.0),
+            spot(1.0, -45.0, 0.0, 2.0),
+        ]);
         for p in draws(&law, 3000).0.chunks(3) {
             let length = p.iter().map(|x| x * x).sum::<f64>().sqrt();
             assert!((length - 1.0).abs() < 1e-15 * 8.0, "{length}");
@@ -202,7 +215,11 @@ mod tests {
     /// few harmonics. Simpson's error h⁴/180 · κ⁴ is below 1e-7 at κ = 50, h = 1e-3.
     #[test]
     fn the_density_integrates_to_one() {
-        let law = law(vec![spot(2.0, 40.0, 10.0, 50.0), spot(1.0, -80.0, 100.0, 1e-9), spot(1.0, 90.0, 0.0, 0.0)]);
+        let law = law(vec![
+            spot(2.0, 40.0, 10.0, 50.0),
+            spot(1.0, -80.0, 100.0, 1e-9),
+            spot(1.0, 90.0, 0.0, 0.0),
+        ]);
         let (steps, turns) = (2000, 200);
         let mut integral = 0.0;
         for i in 0..=steps {
@@ -222,7 +239,8 @@ mod tests {
     fn the_uniform_law_is_the_limit_of_small_concentrations() {
         let uniform = -(2.0 * TAU).ln();
         for kappa in [0.0, 1e-12, 1e-8] {
-            let found = law(vec![spot(1.0, 0.0, 0.0, kappa)]).log_density(&[0.0, 0.0, 1.0]).unwrap();
+            let found =
+                law(vec![spot(1.0, 0.0, 0.0, kappa)]).log_density(&[0.0, 0.0, 1.0]).unwrap();
             assert!((found - uniform).abs() < 1e-7, "{kappa}: {found}");
         }
     }

@@ -23,11 +23,15 @@ pub(super) fn assert_moments(law: &dyn Law, mean: [f64; 2], covariance: [f64; 3]
     let (points, _) = draws(law, n);
     let check = |name: &str, values: &dyn Fn(f64, f64) -> f64, expected: f64| {
         let of = |f: &dyn Fn(f64) -> f64| {
-            points.chunks(2).map(|p| f(values(p[0] - mean[0], p[1] - mean[1]))).sum::<f64>() / n as f64
+            points.chunks(2).map(|p| f(values(p[0] - mean[0], p[1] - mean[1]))).sum::<f64>()
+                / n as f64
         };
         let found = of(&|v| v);
         let tolerance = 5.0 * (of(&|v| (v - found).powi(2)) / n as f64).sqrt();
-        assert!((found - expected).abs() <= tolerance, "{name}: {found} is not {expected} ± {tolerance}");
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{name}: {found} is not {expected} ± {tolerance}"
+        );
     };
     check("mean of x", &|x, _| x, 0.0);
     check("mean of y", &|_, y| y, 0.0);
@@ -47,8 +51,8 @@ pub(super) fn integral(law: &dyn Law, half_width: f64, h: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toy::{Pinwheel, Rings, SphereComponent, SphereMixtureConfig, SwissRoll, Toy};
     use crate::toy::{Checkerboard, Component, MixtureConfig};
+    use crate::toy::{Pinwheel, Rings, SphereComponent, SphereMixtureConfig, SwissRoll, Toy};
 
     /// Every kind, with parameters of its own.
     fn all() -> Vec<Toy> {
@@ -70,7 +74,13 @@ mod tests {
             Toy::SwissRoll(SwissRoll { noise: 1.0, scale: 0.2 }),
             Toy::Rings(Rings { radii: vec![3.0, 1.5], noise: 0.08 }),
             Toy::Checkerboard(Checkerboard { cells: 4, side: 2.0 }),
-            Toy::Pinwheel(Pinwheel { blades: 5, radial_std: 0.3, tangential_std: 0.1, twist: 0.25, scale: 2.0 }),
+            Toy::Pinwheel(Pinwheel {
+                blades: 5,
+                radial_std: 0.3,
+                tangential_std: 0.1,
+                twist: 0.25,
+                scale: 2.0,
+            }),
             Toy::SphereMixture(SphereMixtureConfig { components: vec![spot] }),
         ]
     }

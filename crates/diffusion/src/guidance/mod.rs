@@ -1,0 +1,11 @@
+//! Guidance: denoisers around denoisers, and samplers around samplers.
+
+mod contrast;
+mod posterior;
+mod projection;
+mod replacement;
+
+pub use contrast::{Contrast, ContrastConfig};
+pub use posterior::{Measurement, Posterior, PosteriorConfig};
+pub use projection::{Projected, affine_projection};
+pub use replacement::Replaced;

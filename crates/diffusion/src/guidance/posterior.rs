@@ -1,0 +1,182 @@
+//! Guidance by measurements: samples of the posterior given y = A(x_0) + noise.
+
+use langevin_core::config::require;
+use langevin_core::{ConfigError, Denoiser, Error, Estimate, Process, Result, State, Times, vjp};
+use serde::{Deserialize, Serialize};
+
+/// What is measured of the clean end, in differentiable tensor operations.
+pub trait Measurement: Send + Sync {
+    /// A(x_0), samples first.
+    ///
+    /// # Errors
+    /// Those of the operator.
+    fn apply(&self, x_0: &State) -> Result<State>;
+}
+
+/// `[guidance]` by measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PosteriorConfig {
+    /// Chung et al. (2023), DPS: −ζ ∇‖y − A(x̂_0)‖, the norm not squared.
+    Dps {
+        /// ζ, about 0.3 to 1; above 0.
+        scale: f64,
+    },
+    /// Song et al. (2023), ΠGDM, with the scalar covariance r² of a Gaussian prior:
+    /// ∇ ln N(y; A(x̂_0), (σ_y² + r²) I), r² = v σ²/(α² v + σ²).
+    Pigdm {
+        /// Standard deviation σ_y of the measurement's noise; 0 or more.
+        noise: f64,
+        /// Variance v of the data per coordinate, about 1 for standardised data; above 0.
+        prior_variance: f64,
+    },
+}
+
+impl PosteriorConfig {
+    /// `denoiser` guided by the measurement `observed` of `operator`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn build<D: Denoiser, A: Measurement>(
+        &self,
+        process: Process,
+        denoiser: D,
+        operator: A,
+        observed: State,
+    ) -> Result<Posterior<D, A>, ConfigError> {
+        match *self {
+            Self::Dps { scale } => {
+                crate::schedule::positive("scale", scale)?;
+            }
+            Self::Pigdm { noise, prior_variance } => {
+                require("noise", noise, |n| n >= 0.0 && n.is_finite(), "0 or more")?;
+                crate::schedule::positive("prior_variance", prior_variance)?;
+            }
+        }
+        Ok(Posterior { process, denoiser, operator, observed, config: *self })
+    }
+}
+
+/// `x̂ = x̂_0 + (σ²/α) ∇_{x_t} ln p(y | x_t)`: Tweedie's formula for the posterior's score.
+///
+/// ΠGDM is exact where the data are N(m, v I) and A has orthonormal rows; DPS is biased towards y even
+/// there, since it leaves out the spread of x_0 given x_t. Only flat factors with noise as reference have
+/// the score that this needs.
+pub struct Posterior<D, A> {
+    process: Process,
+    denoiser: D,
+    operator: A,
+    observed: State,
+    config: PosteriorConfig,
+}
+
+impl<D: Denoiser, A: Measurement> Posterior<D, A> {
+    /// y − A(x̂_0), per part of the measurement.
+    fn residual(&self, estimate: &Estimate) -> Result<State> {
+        let measured = self.operator.apply(estimate)?;
+        let parts = measured.parts().iter().zip(self.observed.parts());
+        let parts = parts.map(|(a, y)| Ok(y.broadcast_sub(a)?)).collect::<Result<Vec<_>>>()?;
+        Ok(State::new(parts))
+    }
+}
+
+impl<D: Denoiser, A: Measurement> Denoiser for Posterior<D, A> {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        if let Some(c) = self.process.components().iter().find(|c| !c.factor.has_score()) {
+            let what = "score to guide by measurements";
+            return Err(Error::Undefined { factor: c.factor.kind(), what });
+        }
+        let estimate = self.denoiser.denoise(&x_t.detach(), t)?;
+        let residual = self.residual(&estimate)?.detach();
+        // Cotangents make the pullback of A(x̂_0) the gradient of ln p(y | x_t), up to a factor per sample.
+        let (_, pullbacks) = vjp(x_t, std::slice::from_ref(&residual), |x| {
+            self.operator.apply(&self.denoiser.denoise(x, t)?)
+        })?;
+        let mut squares = vec![0.0; t.len()];
+        for part in residual.parts() {
+            let own = langevin_core::tensor::sum_per_sample(&part.sqr()?)?;
+            let own = own.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
+            squares.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
+        }
+        self.process.map([&estimate, &pullbacks[0]], |c, [estimate, gradient]| {
+            let weights: Vec<f64> = (t.values().iter().zip(&squares))
+                .map(|(&t, square)| {
+                    let level = c.path.coefficients(t);
+                    let (alpha, variance) = (level.alpha, level.beta.powi(2));
+                    let certainty = match self.config {
+                        // At y = A(x̂_0) the norm has no slope; the pullback is 0 there too.
+                        PosteriorConfig::Dps { scale } => scale / square.sqrt().max(1e-30),
+                        PosteriorConfig::Pigdm { noise, prior_variance: v } => {
+                            1.0 / (noise * noise + v * variance / (alpha * alpha * v + variance))
+                        }
+                    };
+                    variance / alpha * certainty
+                })
+                .collect();
+            let weights = langevin_core::time::column(&weights, gradient)?;
+            Ok((estimate + gradient.broadcast_mul(&weights)?)?)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::{Device, Tensor};
+    use langevin_core::factor::{Euclidean, Space};
+
+    use super::*;
+    use crate::GaussianMixture;
+    use crate::schedule::VariancePreservingConfig;
+
+    struct First;
+    impl Measurement for First {
+        fn apply(&self, x_0: &State) -> Result<State> {
+            x_0.map(|x| Ok(x.narrow(1, 0, 1)?))
+        }
+    }
+
+    /// For N(m, v I) and y = x_0[0] + σ_y ε the posterior is Gaussian, and its denoiser is known.
+    #[test]
+    fn pigdm_is_exact_for_a_gaussian() {
+        let (m, v, noise, y) = (0.5, 0.49, 0.3, 1.1);
+        let path = Arc::new(VariancePreservingConfig::default().build().unwrap());
+        let process = Process::new(&Space::of("x", Euclidean::new(&[2])), path.clone());
+        let prior = GaussianMixture::gaussian(vec![m; 2], vec![0.7; 2]).unwrap();
+        let observed = State::single(Tensor::new(&[[y]], &Device::Cpu).unwrap());
+        let config = PosteriorConfig::Pigdm { noise, prior_variance: v };
+        let guided = config.build(process, prior.denoiser(path.clone()), First, observed).unwrap();
+        let gain = v / (v + noise * noise);
+        let means = vec![m + gain * (y - m), m];
+        let sds = vec![(v * (1.0 - gain)).sqrt(), 0.7];
+        let exact = GaussianMixture::gaussian(means, sds).unwrap().denoiser(path);
+        let x = State::single(Tensor::new(&[[0.2, -0.4], [1.0, 0.3], [-2.0, 1.0]], &Device::Cpu).unwrap());
+        let t = Times::new(vec![0.1, 0.4, 0.9]);
+        let values = |d: &dyn Denoiser| {
+            let estimate = d.denoise(&x, &t).unwrap();
+            estimate.part(0).flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        };
+        for (got, want) in values(&guided).iter().zip(values(&exact)) {
+            assert!((got - want).abs() < 1e-9, "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn dps_moves_the_estimate_towards_the_measurement() {
+        let path = Arc::new(VariancePreservingConfig::default().build().unwrap());
+        let process = Process::new(&Space::of("x", Euclidean::new(&[2])), path.clone());
+        let prior = GaussianMixture::gaussian(vec![0.0; 2], vec![1.0; 2]).unwrap().denoiser(path);
+        let observed = State::single(Tensor::new(&[[2.0]], &Device::Cpu).unwrap());
+        let config = PosteriorConfig::Dps { scale: 0.5 };
+        let guided = config.build(process, prior.clone(), First, observed).unwrap();
+        let x = State::single(Tensor::new(&[[0.0, 0.7]], &Device::Cpu).unwrap());
+        let at = |d: &dyn Denoiser| {
+            let estimate = d.denoise(&x, &Times::all(1, 0.5)).unwrap();
+            estimate.part(0).to_vec2::<f64>().unwrap().remove(0)
+        };
+        let (free, led) = (at(&prior), at(&guided));
+        assert!(led[0] > free[0] && led[0] < 2.0);
+        assert!((led[1] - free[1]).abs() < 1e-12, "the other coordinate is not measured");
+    }
+}
