@@ -6,7 +6,7 @@
 BUILD = . .deps/build.env && cargo
 LANGEVIN = target/release/langevin
 
-.PHONY: demo test setup build check results bench clean-demo
+.PHONY: demo test setup build check results bench
 
 demo: build
 	@scripts/demo.sh $(LANGEVIN) out/demo

@@ -82,7 +82,11 @@ fn explain(key: &str, message: &str) -> ConfigError {
         let rest = rest.trim_start_matches(", expected ").trim_start_matches(", there are ");
         let name = name.to_owned();
         // With buffered (tagged) sections the path may already end in the unknown key.
-        let key = if key.ends_with(&format!(".{name}")) || key == name { key.into() } else { child(&name) };
+        let key = if key.ends_with(&format!(".{name}")) || key == name {
+            key.into()
+        } else {
+            child(&name)
+        };
         return ConfigError::new(key, "a key that does not exist", allowed(rest));
     }
     if let Some((name, _)) = quoted("missing field ") {

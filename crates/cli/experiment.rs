@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use langevin_core::{ConfigError, Coupling, Head, Objective, Path, Sampler, TimeGrid, config::require};
+use langevin_core::{
+    ConfigError, Coupling, Head, Objective, Path, Sampler, TimeGrid, config::require,
+};
 use langevin_diffusion::{CouplingConfig, GridConfig, ObjectiveConfig, PathConfig, SamplerConfig};
 use langevin_train::{TrainConfig, TrainPlan};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,8 @@
 
 use langevin_core::rng::ids;
 use langevin_core::{
-    Counted, Denoiser, Observer, Process, Purpose, Result, Rng, Sampler, Seed, State, TimeGrid, sample,
+    Counted, Denoiser, Observer, Process, Purpose, Result, Rng, Sampler, Seed, State, TimeGrid,
+    sample,
 };
 use rayon::prelude::*;
 

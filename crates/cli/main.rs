@@ -1,6 +1,9 @@
 //! `langevin`: generates points, molecules, crystals and climate fields.
 
-#![allow(unreachable_pub, reason = "nobody is outside of a binary: pub marks what other modules use")]
+#![allow(
+    unreachable_pub,
+    reason = "nobody is outside of a binary: pub marks what other modules use"
+)]
 
 mod config_file;
 mod experiment;

@@ -19,8 +19,8 @@ const OURS: &str = "LANGEVIN_THREADS";
 /// # Errors
 /// If the program cannot be started again or the pool cannot be made.
 pub fn pool(asked: Option<usize>) -> Result<rayon::ThreadPool> {
-    let set = |name: &&str| std::env::var(name).is_ok_and(|value| value == "1");
-    if !CANDLE.iter().all(|name| set(&name)) {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
+    if !CANDLE.iter().all(|name| set(name)) {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let error = Command::new(program)
             .args(std::env::args_os().skip(1))

@@ -4,7 +4,9 @@ use anyhow::Result;
 use langevin_core::{Purpose, Rng, Seed};
 use langevin_points::record::PointCloud;
 use langevin_points::space::Standardisation;
-use langevin_transport::{energy_distance, mmd_unbiased, sliced_wasserstein, wasserstein_1, wasserstein_2};
+use langevin_transport::{
+    energy_distance, mmd_unbiased, sliced_wasserstein, wasserstein_1, wasserstein_2,
+};
 
 /// One number with the value that real data reach against real data.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -62,7 +62,8 @@ pub fn load(config: &DataConfig, side: Side, seed: Seed) -> Result<Loaded> {
         let parts = split(&cloud, &SplitConfig { valid: 0.1, test: 0.1, by, seed: seed.0 });
         let parts = parts.map_err(|error| bad_input(error.within("data")))?;
         let train = cloud.select(&parts.train);
-        let held_out = HeldOut { valid: cloud.select(&parts.valid), test: cloud.select(&parts.test) };
+        let held_out =
+            HeldOut { valid: cloud.select(&parts.valid), test: cloud.select(&parts.test) };
         let end = End::cloud(train.clone(), name);
         return Ok(Loaded { end, train: Some(train), held_out: Some(held_out) });
     }

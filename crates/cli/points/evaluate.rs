@@ -185,13 +185,17 @@ impl EvaluateArgs {
         }
         let method = &trained.experiment.method;
         Report::new("Points")
-            .lead("Generated points against data: distances, with what real data reach beside them.")
+            .lead(
+                "Generated points against data: distances, with what real data reach beside them.",
+            )
             .provenance("model sha256", hash)
             .provenance("program", concat!("langevin ", env!("CARGO_PKG_VERSION")))
             .provenance("seed", self.seed.to_string())
             .provenance("sampler", serde_json::to_string(&method.sampler)?)
             .provenance("network evaluations per sample", found.evaluations.to_string())
-            .section(Section::new("Distances").table(table, "Distances of samples from test points."))
+            .section(
+                Section::new("Distances").table(table, "Distances of samples from test points."),
+            )
             .section(Section::new("Pictures").figures(pictures))
             .section(Section::new("Config").code(toml::to_string(&trained.experiment)?))
             .write(path)

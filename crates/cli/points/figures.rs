@@ -116,8 +116,8 @@ pub fn losses(lines: &str) -> Result<Figure, PlotError> {
             .collect()
     };
     let (train, validation) = (of_kind("train"), of_kind("validation"));
-    let mut chart = LineChart::new(Axis::linear("step"), Axis::log("loss"))
-        .line(Line::new("training", &train));
+    let mut chart =
+        LineChart::new(Axis::linear("step"), Axis::log("loss")).line(Line::new("training", &train));
     if !validation.is_empty() {
         chart = chart.line(Line::new("validation", &validation).markers());
     }

@@ -96,7 +96,11 @@ impl SampleArgs {
         write_points(&self.out, &cloud, &provenance, self.force)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
         if !self.options.quiet {
-            println!("{}: {} points, {evaluations} evaluations each", self.out.display(), self.count);
+            println!(
+                "{}: {} points, {evaluations} evaluations each",
+                self.out.display(),
+                self.count
+            );
         }
         Ok(Ending::Done)
     }

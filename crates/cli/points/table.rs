@@ -88,8 +88,12 @@ impl TableArgs {
             pool.install(|| jobs.par_iter().with_max_len(1).map(one).collect::<Result<_>>())?;
         let mut rows = Vec::new();
         for (config, experiment) in experiments.iter().enumerate() {
-            let own: Vec<&Numbers> =
-                jobs.iter().zip(&numbers).filter(|(job, _)| job.0 == config).map(|(_, n)| n).collect();
+            let own: Vec<&Numbers> = jobs
+                .iter()
+                .zip(&numbers)
+                .filter(|(job, _)| job.0 == config)
+                .map(|(_, n)| n)
+                .collect();
             rows.extend(rows_of(&name(&self.configs[config]), experiment, &own));
         }
         let topic = self.out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -131,14 +135,15 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
 /// A row for each metric that was published for this experiment.
 fn rows_of(name: &str, experiment: &PointsExperiment, runs: &[&Numbers]) -> Vec<Row> {
     let row = |published: &super::experiment::Published| {
-        let of = |run: &&Numbers| run.iter().find(|(metric, ..)| *metric == published.metric).cloned();
+        let of =
+            |run: &&Numbers| run.iter().find(|(metric, ..)| *metric == published.metric).cloned();
         let found: Vec<_> = runs.iter().filter_map(of).collect();
         let (mean, sd) = mean_and_sd(&found.iter().map(|(_, value, _)| *value).collect::<Vec<_>>());
         let floors: Vec<f64> = found.iter().filter_map(|(_, _, floor)| *floor).collect();
         let row = Row::new(format!("{name}: {}", published.metric), mean)
             .spread(sd, found.len() as u64)
             .peer(format!("{} ± {} ({})", published.mean, published.sd, published.source))
-            .bar(&format!("<= {:.4}", published.mean + published.sd));
+            .bar(format!("<= {:.4}", published.mean + published.sd));
         if floors.is_empty() { row } else { row.floor(mean_and_sd(&floors).0) }
     };
     experiment.published.iter().map(row).collect()

@@ -58,7 +58,11 @@ impl Trained {
     ///
     /// # Errors
     /// If a label is none of the classes.
-    pub fn denoiser(&self, labels: Option<&[i64]>, samples: usize) -> langevin_core::Result<NetworkDenoiser> {
+    pub fn denoiser(
+        &self,
+        labels: Option<&[i64]>,
+        samples: usize,
+    ) -> langevin_core::Result<NetworkDenoiser> {
         let classes = self.experiment.data.classes;
         let condition = match (classes, labels) {
             (0, _) => Condition::none(),

@@ -81,8 +81,11 @@ impl Information {
         for level in 0..levels {
             // Stratum `level` of each sample's own shifted grid of quantiles.
             let quantile = |u: &f64| ((level as f64 + u) / levels as f64).clamp(1e-9, 1.0 - 1e-9);
-            let logits: Vec<f64> =
-                shift.iter().map(quantile).map(|q| location + scale * (q / (1.0 - q)).ln()).collect();
+            let logits: Vec<f64> = shift
+                .iter()
+                .map(quantile)
+                .map(|q| location + scale * (q / (1.0 - q)).ln())
+                .collect();
             let path = process.path();
             let times = logits.iter().map(|a| path.time_of_log_snr(0.5 * a)).collect();
             let times = Times::new(times);
@@ -103,7 +106,8 @@ impl Information {
         }
         let n = samples as f64;
         let nats = pointwise.iter().sum::<f64>() / n;
-        let variance = pointwise.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        let variance =
+            pointwise.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
         Ok(MutualInformation { nats, standard_error: (variance / n).sqrt(), pointwise })
     }
 }
@@ -153,11 +157,14 @@ mod tests {
             let process = Process::new(&Space::of("x", Euclidean::new(&[d])), path.clone());
             for rho in [0.3f64, 0.6, 0.9] {
                 let mut rng = Rng::new(Seed(3), Purpose::Data, ids(0, n), 0);
-                let draw = |rng: &mut Rng| rng.normal(&[d], candle_core::DType::F64, &candle_core::Device::Cpu);
+                let draw = |rng: &mut Rng| {
+                    rng.normal(&[d], candle_core::DType::F64, &candle_core::Device::Cpu)
+                };
                 let (y, e) = (draw(&mut rng).unwrap(), draw(&mut rng).unwrap());
                 let mean = (&y * rho).unwrap();
                 let x = (&mean + (e * (1.0 - rho * rho).sqrt()).unwrap()).unwrap();
-                let blind = Gaussian { path: path.clone(), mean: x.zeros_like().unwrap(), variance: 1.0 };
+                let blind =
+                    Gaussian { path: path.clone(), mean: x.zeros_like().unwrap(), variance: 1.0 };
                 let known = Gaussian { path: path.clone(), mean, variance: 1.0 - rho * rho };
                 let config = InformationConfig { location: 1.0, ..InformationConfig::default() };
                 let got = config
@@ -167,7 +174,10 @@ mod tests {
                     .unwrap();
                 let exact = -0.5 * d as f64 * (1.0 - rho * rho).ln();
                 let error = got.nats / exact - 1.0;
-                println!("d = {d}, ρ = {rho}: {:.4} ± {:.4}, exact {exact:.4}", got.nats, got.standard_error);
+                println!(
+                    "d = {d}, ρ = {rho}: {:.4} ± {:.4}, exact {exact:.4}",
+                    got.nats, got.standard_error
+                );
                 assert!(error.abs() < 0.02, "d = {d}, ρ = {rho}: off by {:.2} %", 100.0 * error);
             }
         }

@@ -79,10 +79,12 @@ impl Likelihood {
             let x = layout.state(flat, extra)?;
             let probes = match self.probes {
                 0 => frames(process, &x)?,
-                _ => signs.iter().map(|z| tangent(process, &x, &z.select(rows)?)).collect::<Result<_>>()?,
+                _ => signs
+                    .iter()
+                    .map(|z| tangent(process, &x, &z.select(rows)?))
+                    .collect::<Result<_>>()?,
             };
-            let (u, pullbacks) =
-                vjp(&x, &probes, |x| velocity(process, denoiser, x, &times))?;
+            let (u, pullbacks) = vjp(&x, &probes, |x| velocity(process, denoiser, x, &times))?;
             let traces: Vec<Vec<f64>> = probes
                 .iter()
                 .zip(&pullbacks)
@@ -188,10 +190,10 @@ mod tests {
     use langevin_core::{Estimate, Path, Seed};
 
     use super::*;
+    use crate::GaussianMixture;
     use crate::schedule::{
         CosineConfig, EdmConfig, LinearConfig, PathConfig, VariancePreservingConfig,
     };
-    use crate::GaussianMixture;
 
     fn paths() -> [Arc<dyn Path>; 4] {
         [
@@ -221,8 +223,13 @@ mod tests {
             let likelihood = LikelihoodConfig::default().build().unwrap();
             let state = State::single(x.clone());
             let got = likelihood.log_densities(&process, &denoiser, &state, &rng).unwrap();
-            let gap = got.values.iter().zip(&exact).map(|(a, b)| (a - b).abs()).sum::<f64>() / 200.0;
-            println!("{path:?}: {:.2e} nats per dimension, {} evaluations", gap / 2.0, got.evaluations);
+            let gap =
+                got.values.iter().zip(&exact).map(|(a, b)| (a - b).abs()).sum::<f64>() / 200.0;
+            println!(
+                "{path:?}: {:.2e} nats per dimension, {} evaluations",
+                gap / 2.0,
+                got.evaluations
+            );
             assert!(gap / 2.0 < 1e-3, "{path:?}: {gap}");
         }
     }

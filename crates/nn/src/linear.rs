@@ -18,7 +18,12 @@ impl Linear {
     ///
     /// # Errors
     /// Those of [`Builder::parameter`].
-    pub fn new(builder: &Builder, inputs: usize, outputs: usize, activation: Activation) -> Result<Self> {
+    pub fn new(
+        builder: &Builder,
+        inputs: usize,
+        outputs: usize,
+        activation: Activation,
+    ) -> Result<Self> {
         let weight = builder.parameter("weight", &[outputs, inputs], Init::FanIn(inputs))?;
         let bias = builder.parameter("bias", &[outputs], Init::FanIn(inputs))?;
         Ok(Self { weight, bias, activation })

@@ -96,7 +96,12 @@ impl Mlp {
         let mut width = state_width + times * time.width() + condition_width;
         let mut layers = Vec::with_capacity(config.hidden.len() + 1);
         for (i, &next) in config.hidden.iter().enumerate() {
-            layers.push(Linear::new(&builder.part(&format!("{i}")), width, next, config.activation.into())?);
+            layers.push(Linear::new(
+                &builder.part(&format!("{i}")),
+                width,
+                next,
+                config.activation.into(),
+            )?);
             width = next;
         }
         let last = builder.part(&format!("{}", config.hidden.len()));
@@ -132,10 +137,10 @@ impl Mlp {
 
     /// The output cut into the factors' parts.
     fn cut(&self, y: &Tensor) -> langevin_core::Result<State> {
-        if let [shape] = self.outputs.as_slice() {
-            if shape.len() == 1 {
-                return Ok(State::single(y.clone()));
-            }
+        if let [shape] = self.outputs.as_slice()
+            && shape.len() == 1
+        {
+            return Ok(State::single(y.clone()));
         }
         let (batch, mut start, mut parts) = (y.dim(0)?, 0, Vec::new());
         for shape in &self.outputs {
@@ -200,7 +205,8 @@ mod tests {
     }
 
     fn process() -> Process {
-        let space = Space::of("position", Euclidean::new(&[2, 3])).and("species", Categorical::new(2, 4, Base::Mask));
+        let space = Space::of("position", Euclidean::new(&[2, 3]))
+            .and("species", Categorical::new(2, 4, Base::Mask));
         Process::new(&space, std::sync::Arc::new(Linearly))
     }
 
@@ -213,15 +219,19 @@ mod tests {
         .unwrap();
         let x = Tensor::ones((5, 2, 3), DType::F32, &Device::Cpu).unwrap();
         let species = Tensor::zeros((5, 2), DType::U32, &Device::Cpu).unwrap();
-        let condition = Condition::new(Tensor::ones((5, 1), DType::F32, &Device::Cpu).unwrap()).unwrap();
+        let condition =
+            Condition::new(Tensor::ones((5, 1), DType::F32, &Device::Cpu).unwrap()).unwrap();
         let (t, s) = (Times::all(5, 0.5), Times::all(5, 0.25));
         let y = network.forward(&State::new(vec![x, species]), &t, &s, &condition).unwrap();
         assert_eq!(y.part(0).dims(), [5, 2, 3]);
         assert_eq!(y.part(1).dims(), [5, 2, 4]);
-        let loss = (y.part(0).sqr().unwrap().sum_all().unwrap() + y.part(1).sqr().unwrap().sum_all().unwrap()).unwrap();
+        let loss = (y.part(0).sqr().unwrap().sum_all().unwrap()
+            + y.part(1).sqr().unwrap().sum_all().unwrap())
+        .unwrap();
         let gradients = loss.backward().unwrap();
         for (name, var) in store.iter() {
-            let gradient = gradients.get(var.as_tensor()).unwrap_or_else(|| panic!("{name} has none"));
+            let gradient =
+                gradients.get(var.as_tensor()).unwrap_or_else(|| panic!("{name} has none"));
             let size = gradient.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(size > 0.0, "{name} has a zero gradient");
         }

@@ -62,7 +62,8 @@ impl ParamStore {
     /// # Errors
     /// [`NnError::Tensor`] only.
     pub fn tensors(&self) -> Result<BTreeMap<String, Tensor>> {
-        let copy = |(name, var): (&String, &Var)| Ok((name.clone(), var.as_tensor().copy()?.detach()));
+        let copy =
+            |(name, var): (&String, &Var)| Ok((name.clone(), var.as_tensor().copy()?.detach()));
         self.vars.iter().map(copy).collect()
     }
 
@@ -75,7 +76,8 @@ impl ParamStore {
             return Err(NnError::Unknown { name: name.clone() });
         }
         for (name, var) in &self.vars {
-            let tensor = tensors.get(name).ok_or_else(|| NnError::Missing { name: name.clone() })?;
+            let tensor =
+                tensors.get(name).ok_or_else(|| NnError::Missing { name: name.clone() })?;
             check_shape(name, tensor, var.dims())?;
         }
         for (name, var) in &self.vars {
@@ -90,7 +92,11 @@ fn check_shape(name: &str, tensor: &Tensor, expected: &[usize]) -> Result<()> {
     if tensor.dims() == expected {
         return Ok(());
     }
-    Err(NnError::Shape { name: name.into(), found: tensor.dims().into(), expected: expected.into() })
+    Err(NnError::Shape {
+        name: name.into(),
+        found: tensor.dims().into(),
+        expected: expected.into(),
+    })
 }
 
 enum Source {
@@ -136,7 +142,8 @@ impl Builder {
     /// The builder of the part called `name`.
     #[must_use]
     pub fn part(&self, name: &str) -> Self {
-        let prefix = if self.prefix.is_empty() { name.into() } else { format!("{}.{name}", self.prefix) };
+        let prefix =
+            if self.prefix.is_empty() { name.into() } else { format!("{}.{name}", self.prefix) };
         Self { source: self.source.clone(), prefix }
     }
 
@@ -150,7 +157,8 @@ impl Builder {
         match &mut *self.source.borrow_mut() {
             Source::Fresh { store, seed } => {
                 let values = init.values(*seed, &name, shape.iter().product());
-                let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(store.dtype)?;
+                let tensor =
+                    Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(store.dtype)?;
                 let var = Var::from_tensor(&tensor)?;
                 let tensor = var.as_tensor().clone();
                 if store.vars.insert(name.clone(), var).is_some() {
@@ -159,7 +167,9 @@ impl Builder {
                 Ok(tensor)
             }
             Source::Frozen { tensors, used, dtype } => {
-                let Some(tensor) = tensors.get(&name) else { return Err(NnError::Missing { name }) };
+                let Some(tensor) = tensors.get(&name) else {
+                    return Err(NnError::Missing { name });
+                };
                 check_shape(&name, tensor, shape)?;
                 let tensor = tensor.to_dtype(*dtype)?.detach();
                 if !used.insert(name.clone()) {
@@ -198,7 +208,9 @@ mod tests {
         assert!(Builder::frozen(tensors.clone(), DType::F32, two).is_ok());
         let mut more = tensors.clone();
         more.insert("c".into(), tensors["a.w"].clone());
-        assert!(matches!(Builder::frozen(more, DType::F32, two), Err(NnError::Unknown { name }) if name == "c"));
+        assert!(
+            matches!(Builder::frozen(more, DType::F32, two), Err(NnError::Unknown { name }) if name == "c")
+        );
         let mut fewer = tensors.clone();
         fewer.remove("a.w");
         assert!(matches!(store.load(&fewer), Err(NnError::Missing { name }) if name == "a.w"));

@@ -63,7 +63,9 @@ impl TimeFeatures {
             Some(frequencies) => times
                 .values()
                 .iter()
-                .flat_map(|t| frequencies.iter().map(move |f| (std::f64::consts::TAU * f * t).sin_cos()))
+                .flat_map(|t| {
+                    frequencies.iter().map(move |f| (std::f64::consts::TAU * f * t).sin_cos())
+                })
                 .flat_map(|(sin, cos)| [sin, cos])
                 .collect(),
         };
@@ -82,13 +84,17 @@ mod tests {
 
     #[test]
     fn fourier_features_are_sine_and_cosine_of_their_frequencies() {
-        let features = TimeFeaturesConfig::Fourier { pairs: 3, lowest: 0.5, highest: 8.0 }.build().unwrap();
-        let got = features.of(&Times::new(vec![0.25]), DType::F64).unwrap().to_vec2::<f64>().unwrap();
+        let features =
+            TimeFeaturesConfig::Fourier { pairs: 3, lowest: 0.5, highest: 8.0 }.build().unwrap();
+        let got =
+            features.of(&Times::new(vec![0.25]), DType::F64).unwrap().to_vec2::<f64>().unwrap();
         for (i, f) in [0.5, 2.0, 8.0].iter().enumerate() {
             let angle = std::f64::consts::TAU * f * 0.25;
             assert!((got[0][2 * i] - angle.sin()).abs() < 1e-12);
             assert!((got[0][2 * i + 1] - angle.cos()).abs() < 1e-12);
         }
-        assert!(TimeFeaturesConfig::Fourier { pairs: 0, lowest: 1.0, highest: 1.0 }.build().is_err());
+        assert!(
+            TimeFeaturesConfig::Fourier { pairs: 0, lowest: 1.0, highest: 1.0 }.build().is_err()
+        );
     }
 }

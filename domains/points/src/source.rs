@@ -145,7 +145,6 @@ impl Source for PointsSource {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use langevin_core::rng::ids;
@@ -157,7 +156,8 @@ mod tests {
     #[test]
     fn an_epoch_shows_every_point_once_and_the_next_in_another_order() {
         let cloud = PointCloud::flat((0..10).map(f64::from).collect(), 1).unwrap();
-        let domain = Points { geometry: Geometry::Flat, standardisation: Standardisation::identity(1) };
+        let domain =
+            Points { geometry: Geometry::Flat, standardisation: Standardisation::identity(1) };
         let source = PointsSource::new(domain, End::cloud(cloud, "data"), None, 0, DType::F64);
         let batch = |position, count| {
             let mut rng = Rng::new(Seed(1), Purpose::Data, ids(0, count), 0);

@@ -41,7 +41,8 @@ impl Standardisation {
         for row in rows.clone() {
             mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n);
         }
-        let deviation = |row: &[f64]| row.iter().zip(&mean).map(|(x, m)| (x - m).powi(2)).sum::<f64>();
+        let deviation =
+            |row: &[f64]| row.iter().zip(&mean).map(|(x, m)| (x - m).powi(2)).sum::<f64>();
         let variance = rows.map(deviation).sum::<f64>() / (n * dimension as f64);
         // Identical points have no spread to standardise.
         let scale = if variance > 0.0 { variance.sqrt() } else { 1.0 };
@@ -126,7 +127,8 @@ mod tests {
     #[test]
     fn encoding_standardises_and_decoding_undoes_it() {
         let rows = [1.0, 5.0, 3.0, 9.0, 5.0, 1.0];
-        let points = Points { geometry: Geometry::Flat, standardisation: Standardisation::fitted(&rows, 2) };
+        let points =
+            Points { geometry: Geometry::Flat, standardisation: Standardisation::fitted(&rows, 2) };
         let state = points.encode_rows(&rows, DType::F64).unwrap();
         let values = state.part(0).flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let square: f64 = values.iter().map(|v| v * v).sum::<f64>() / 6.0;

@@ -151,7 +151,9 @@ mod tests {
         let means = vec![m + gain * (y - m), m];
         let sds = vec![(v * (1.0 - gain)).sqrt(), 0.7];
         let exact = GaussianMixture::gaussian(means, sds).unwrap().denoiser(path);
-        let x = State::single(Tensor::new(&[[0.2, -0.4], [1.0, 0.3], [-2.0, 1.0]], &Device::Cpu).unwrap());
+        let x = State::single(
+            Tensor::new(&[[0.2, -0.4], [1.0, 0.3], [-2.0, 1.0]], &Device::Cpu).unwrap(),
+        );
         let t = Times::new(vec![0.1, 0.4, 0.9]);
         let values = |d: &dyn Denoiser| {
             let estimate = d.denoise(&x, &t).unwrap();

@@ -38,7 +38,8 @@ impl<S: Sampler> Replaced<S> {
             rows
         } else {
             let like = x.part(0);
-            let dtype = if like.dtype().is_float() { like.dtype() } else { candle_core::DType::F64 };
+            let dtype =
+                if like.dtype().is_float() { like.dtype() } else { candle_core::DType::F64 };
             let x_1 = process.reference(dtype, like.device(), rng)?;
             let times = Times::all(x.samples()?, s);
             let points = process.path_points(&rows, &x_1, &times, rng)?;
@@ -72,9 +73,8 @@ impl<S: Sampler> Sampler for Replaced<S> {
             if repeat >= self.repeats || s == 0.0 {
                 return Ok(arrival);
             }
-            x = process.map([&arrival.x], |c, [x]| {
-                c.factor.renoise(c.path.as_ref(), x, s, t, 1.0, rng)
-            })?;
+            x = process
+                .map([&arrival.x], |c, [x]| c.factor.renoise(c.path.as_ref(), x, s, t, 1.0, rng))?;
         }
         unreachable!("the loop returns at its last repeat")
     }

@@ -1,0 +1,118 @@
+//! Wrong input gets a message that names the file, the place, what was found and what is allowed.
+
+use std::fs;
+
+use super::{SMALL, done, run};
+
+/// Runs and expects exit status `status` and `message` on standard error.
+#[track_caller]
+fn refused(folder: &std::path::Path, args: &[&str], status: i32, message: &str) {
+    let output = run(folder, args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
+}
+
+#[test]
+fn configs_are_checked_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let cases = [
+        ("steps = 3000", "stepps = 3000", "train.stepps: found a key that does not exist"),
+        ("steps = 3000", "steps = \"many\"", "train.steps: found string \"many\""),
+        ("rate = 1e-3", "rate = -1.0", "rate: found -1"),
+        ("kind = \"heun\"", "kind = \"hoin\"", "method.sampler.kind: found hoin, allowed: ddpm"),
+        (
+            "hidden = [16, 16]",
+            "hidden = []",
+            "network.hidden: found [], allowed: at least one layer",
+        ),
+        ("noise = 0.05", "noise = -2.0", "data.law.noise: found -2"),
+        ("steps = 5", "steps = 0", "method.grid.steps: found 0, allowed: at least 1"),
+        ("count = 1000", "count = 0", "data.count: found 0, allowed: at least 1"),
+        ("seed = 3", "seed = 3\n[[", "not valid TOML"),
+    ];
+    for (right, wrong, message) in cases {
+        fs::write(folder.join("bad.toml"), SMALL.replace(right, wrong)).unwrap();
+        refused(folder, &["train", "bad.toml", "--out", "run"], 2, message);
+        refused(folder, &["train", "bad.toml", "--out", "run"], 2, "bad.toml");
+        assert!(!folder.join("run").exists(), "nothing may be made for {wrong}");
+    }
+    refused(folder, &["train", "none.toml", "--out", "run"], 2, "cannot read none.toml");
+}
+
+#[test]
+fn points_with_faults_are_named_by_row_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = SMALL
+        .replace("law = { kind = \"moons\", noise = 0.05 }", "file = \"points.csv\"")
+        .replace("count = 1000\n", "");
+    fs::write(folder.join("file.toml"), config).unwrap();
+    for (text, message) in
+        [("x,y\n1,2\n3,NaN\n", "row 3, column \"y\""), ("x,y\n1,2\n3\n", "row 3")]
+    {
+        fs::write(folder.join("points.csv"), text).unwrap();
+        refused(folder, &["train", "file.toml", "--out", "run"], 2, message);
+        refused(folder, &["train", "file.toml", "--out", "run"], 2, "points.csv");
+    }
+}
+
+#[test]
+fn models_and_outputs_are_protected() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let train = ["train", "small.toml", "--out", "run", "--steps", "150", "--quiet"];
+    done(folder, &train);
+    refused(folder, &train, 2, "holds a run already");
+
+    let sample = ["sample", "run", "--count", "10", "--out", "points.csv", "--quiet"];
+    done(folder, &sample);
+    refused(folder, &sample, 2, "points.csv exists");
+    done(folder, &[&sample[..], &["--force"]].concat());
+    let label = ["sample", "run", "--out", "b.csv", "--label", "1"];
+    refused(folder, &label, 2, "was not told any classes");
+    let sampler = ["sample", "run", "--out", "b.csv", "--sampler", "magic"];
+    refused(folder, &sampler, 2, "--sampler: found magic, allowed: ddpm");
+
+    refused(folder, &["sample", "nowhere.safetensors", "--out", "c.csv"], 2, "nowhere.safetensors");
+    let whole = fs::read(folder.join("run/model.safetensors")).unwrap();
+    fs::write(folder.join("cut.safetensors"), &whole[..whole.len() / 2]).unwrap();
+    refused(
+        folder,
+        &["sample", "cut.safetensors", "--out", "c.csv"],
+        2,
+        "cut.safetensors is truncated",
+    );
+}
+
+#[test]
+fn a_damaged_state_is_named_and_the_one_before_it_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let train = ["train", "small.toml", "--out", "run", "--steps", "300", "--quiet"];
+    done(folder, &train);
+    let model = fs::read(folder.join("run/model.safetensors")).unwrap();
+    fs::remove_file(folder.join("run/model.safetensors")).unwrap();
+    let newest = folder.join("run/state/step-00000300.safetensors");
+    let whole = fs::read(&newest).unwrap();
+    fs::write(&newest, &whole[..whole.len() - 10]).unwrap();
+    let output = run(folder, &[&train[..], &["--resume"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("step-00000300.safetensors"), "{said}");
+    assert!(said.contains("resumed at step 200"), "{said}");
+    assert_eq!(model, fs::read(folder.join("run/model.safetensors")).unwrap());
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = SMALL.replace("rate = 1e-3", "rate = 1e30");
+    fs::write(folder.join("hot.toml"), config).unwrap();
+    refused(folder, &["train", "hot.toml", "--out", "run", "--quiet"], 1, "step");
+    assert!(!folder.join("run/model.safetensors").exists());
+}

@@ -1,0 +1,92 @@
+//! The same bits: whatever the threads, the batch, and the death of the program.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{SMALL, done, langevin};
+
+fn bytes(folder: &Path, name: &str) -> Vec<u8> {
+    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn training_does_not_depend_on_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+    for threads in ["1", "2", "3"] {
+        let args = [
+            "train",
+            "small.toml",
+            "--out",
+            threads,
+            "--threads",
+            threads,
+            "--steps",
+            "300",
+            "--quiet",
+        ];
+        done(folder.path(), &args);
+    }
+    let first = bytes(folder.path(), "1/model.safetensors");
+    assert_eq!(first, bytes(folder.path(), "2/model.safetensors"));
+    assert_eq!(first, bytes(folder.path(), "3/model.safetensors"));
+}
+
+#[test]
+fn samples_do_not_depend_on_threads_or_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    done(folder, &["train", "small.toml", "--out", "run", "--steps", "200", "--quiet"]);
+    for sampler in ["heun", "ddpm", "adaptive", "unipc"] {
+        let mut all = Vec::new();
+        for (threads, batch) in [("1", "256"), ("2", "256"), ("2", "7"), ("1", "1")] {
+            let out = format!("{sampler}-{threads}-{batch}.npy");
+            let args = ["sample", "run", "--count", "300", "--seed", "5", "--sampler", sampler];
+            let rest = ["--threads", threads, "--batch", batch, "--out", &out, "--quiet"];
+            done(folder, &[&args[..], &rest[..]].concat());
+            all.push(bytes(folder, &out));
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{sampler}");
+    }
+}
+
+/// Killed with SIGKILL once its first state is there, and again later, then resumed to the end.
+#[test]
+fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let train = |out: &'static str| ["train", "small.toml", "--quiet", "--out", out];
+    done(folder, &train("whole"));
+    for (kill, states) in [1, 4].into_iter().enumerate() {
+        let mut args = train("killed").to_vec();
+        if kill > 0 {
+            args.push("--resume");
+        }
+        let mut child =
+            langevin(folder).args(&args).stderr(Stdio::null()).spawn().expect("the program starts");
+        // The time limit only keeps a broken program from hanging the test.
+        let began = Instant::now();
+        let reached = |count: usize| {
+            let list = fs::read_dir(folder.join("killed/state"));
+            let newest = list.into_iter().flatten().flatten().filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse::<usize>().ok()
+            });
+            newest.max().is_some_and(|step| step >= 100 * count)
+        };
+        while !reached(states) && began.elapsed() < Duration::from_secs(120) {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        child.kill().ok();
+        child.wait().unwrap();
+    }
+    done(folder, &[&train("killed")[..], &["--resume"]].concat());
+    assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
+}
