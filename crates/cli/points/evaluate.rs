@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use langevin_core::{Seed, State, Trajectory};
+use langevin_diffusion::likelihood::LikelihoodConfig;
 use langevin_points::metrics::{normalised_path_energy, path_energy};
 use langevin_points::record::PointCloud;
 use langevin_points::space::Geometry;
@@ -16,6 +17,7 @@ use super::RunOptions;
 use super::compare::{ALL, Metric, against};
 use super::data::{Side, test_points};
 use super::figures;
+use super::likelihood::negative_log_likelihood;
 use super::sample::choose_sampler;
 use super::trained::Trained;
 use crate::{Ending, bad_input, threads};
@@ -42,6 +44,9 @@ pub struct EvaluateArgs {
     /// Sampler by its kind, instead of the model's.
     #[arg(long)]
     sampler: Option<String>,
+    /// Negative log-likelihood of the test points by the probability flow, in nats per point.
+    #[arg(long)]
+    likelihood: bool,
     /// Self-contained HTML report.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -142,10 +147,23 @@ impl EvaluateArgs {
         choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
         let seed = Seed(self.seed);
         let found = pool.install(|| evaluate(&trained, seed, self.count, self.batch, &ALL))?;
+        let mut found = found;
+        if self.likelihood {
+            let likelihood = LikelihoodConfig::default().build().map_err(bad_input)?;
+            let metrics = pool.install(|| {
+                negative_log_likelihood(&trained, &likelihood, &found.test, seed, self.batch)
+            })?;
+            found.metrics.extend(metrics);
+        }
         let table = table(&found.metrics)?;
         if !self.options.quiet {
             print!("{}", table.to_text());
             println!("{} points, {} evaluations each", found.samples.len(), found.evaluations);
+        }
+        for out in [&self.report, &self.json].into_iter().flatten() {
+            if let Some(folder) = out.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
         }
         if let Some(path) = &self.json {
             let numbers = serde_json::json!({

@@ -5,6 +5,7 @@ mod data;
 mod evaluate;
 mod experiment;
 mod figures;
+mod likelihood;
 mod sample;
 mod table;
 mod train;
