@@ -62,11 +62,37 @@ pub fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, ConfigFi
         message: error.to_string().trim_end().to_owned(),
     };
     let table: toml::Table = text.parse().map_err(syntax)?;
-    serde_path_to_error::deserialize(table).map_err(|error| {
+    serde_path_to_error::deserialize(table.clone()).map_err(|error| {
         let key = error.path().to_string();
         let key = if key == "." { String::new() } else { key };
-        ConfigFileError::value(path, explain(&key, &error.into_inner().to_string()))
+        let mut error = explain(&key, &error.into_inner().to_string());
+        if let Some(child) = holder(&table, &error) {
+            error.key = format!("{}.{child}", error.key);
+        }
+        ConfigFileError::value(path, error)
     })
+}
+
+/// The key within the section `error.key` whose value is the one found.
+///
+/// Sections chosen by their `kind` are read whole before they are understood, and the path of an error in
+/// them ends at the section.
+fn holder(table: &toml::Table, error: &ConfigError) -> Option<String> {
+    let mut section = table;
+    for name in error.key.split('.') {
+        section = section.get(name)?.as_table()?;
+    }
+    let shown = |value: &toml::Value| match value {
+        toml::Value::String(text) => format!("string {text:?}"),
+        toml::Value::Integer(number) => format!("integer {number}"),
+        toml::Value::Float(number) => format!("floating point {number:?}"),
+        toml::Value::Boolean(truth) => format!("boolean {truth}"),
+        toml::Value::Array(_) => "sequence".into(),
+        toml::Value::Table(_) => "map".into(),
+        toml::Value::Datetime(_) => String::new(),
+    };
+    let fits = |(_, value): &(&String, &toml::Value)| shown(value) == error.found;
+    section.iter().find(fits).map(|(key, _)| key.clone())
 }
 
 /// A serde message as key, found and allowed.
@@ -140,7 +166,7 @@ mod tests {
         );
         assert_eq!(
             message("[inner]\nkind = \"frist\"\nsteps = 3"),
-            "a.toml: inner: found frist, allowed: first"
+            "a.toml: inner.kind: found frist, allowed: first"
         );
         assert_eq!(
             message("[inner]\nkind = \"first\"\nsteps = \"three\""),

@@ -5,6 +5,7 @@
 //! [`GridConfig`], [`CouplingConfig`], [`ObjectiveConfig`], [`SamplerConfig`].
 
 pub mod coupling;
+pub mod entropy;
 mod flat_rows;
 pub mod grid;
 pub mod guidance;

@@ -48,6 +48,8 @@ pub(crate) fn write(
         text(key)?;
         attribute(&file, key, &text(value)?).map_err(&fail)?;
     }
+    // Closing a file with open data sets puts off what is left to write to where no error is seen.
+    file.flush().map_err(&fail)?;
     file.close().map_err(&fail)
 }
 
