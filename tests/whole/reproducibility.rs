@@ -90,3 +90,19 @@ fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
     done(folder, &[&train("killed")[..], &["--resume"]].concat());
     assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
 }
+
+/// Samples with conditions leave an adaptive solver's batch one by one, each with its own condition.
+#[test]
+fn a_conditional_model_keeps_each_samples_condition() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = SMALL.replace("count = 1000", "count = 1000\nclasses = 2");
+    fs::write(folder.join("small.toml"), config).unwrap();
+    done(folder, &["train", "small.toml", "--out", "run", "--steps", "200", "--quiet"]);
+    let sample =
+        ["sample", "run", "--count", "40", "--sampler", "adaptive", "--label", "1", "--quiet"];
+    done(folder, &[&sample[..], &["--batch", "40", "--out", "a.npy"]].concat());
+    done(folder, &[&sample[..], &["--batch", "1", "--out", "b.npy"]].concat());
+    assert_eq!(bytes(folder, "a.npy"), bytes(folder, "b.npy"));
+    done(folder, &["evaluate", "run", "--count", "40", "--likelihood", "--quiet"]);
+}

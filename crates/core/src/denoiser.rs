@@ -18,17 +18,37 @@ pub trait Denoiser: Send + Sync {
     /// # Errors
     /// [`crate::Error::NonFinite`] with the sample's index if the network returns NaN or ±∞.
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate>;
+
+    /// The same for samples `rows` of the batch that conditions are bound to; `x_t` holds these alone.
+    ///
+    /// Solvers that let finished samples leave the batch ask this way. Whoever is bound to something per
+    /// sample must answer it; the default is for those who are not.
+    ///
+    /// # Errors
+    /// As [`Denoiser::denoise`].
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        let _ = rows;
+        self.denoise(x_t, t)
+    }
 }
 
 impl<D: Denoiser + ?Sized> Denoiser for &D {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         (**self).denoise(x_t, t)
     }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        (**self).denoise_rows(x_t, t, rows)
+    }
 }
 
 impl<D: Denoiser + ?Sized> Denoiser for std::sync::Arc<D> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         (**self).denoise(x_t, t)
+    }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        (**self).denoise_rows(x_t, t, rows)
     }
 }
 
@@ -54,6 +74,11 @@ impl<D: Denoiser> Denoiser for Counted<D> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         self.evaluations.fetch_add(t.len() as u64, Ordering::Relaxed);
         self.inner.denoise(x_t, t)
+    }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        self.evaluations.fetch_add(t.len() as u64, Ordering::Relaxed);
+        self.inner.denoise_rows(x_t, t, rows)
     }
 }
 

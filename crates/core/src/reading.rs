@@ -235,6 +235,11 @@ impl Denoiser for NetworkDenoiser {
         estimate.check_finite("estimate", t)?;
         Ok(estimate)
     }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        let condition = self.condition.select(rows)?;
+        Self { condition, ..self.clone() }.denoise(x_t, t)
+    }
 }
 
 /// A network seen from a wider precision.

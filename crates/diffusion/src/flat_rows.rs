@@ -69,7 +69,7 @@ impl Layout {
     }
 }
 
-/// The velocity of the probability flow, seen from anywhere in the space around the factors.
+/// The velocity of the probability flow of samples `rows`, seen from anywhere in the space around the factors.
 ///
 /// A point that a solver's stage has moved off a factor is put back on it first; the field is then
 /// constant across the factor, and its flow stays on it to the order of the solver.
@@ -78,9 +78,10 @@ pub(crate) fn velocity(
     denoiser: &dyn Denoiser,
     x: &State,
     times: &Times,
+    rows: &[usize],
 ) -> Result<State> {
     let x = process.map([x], |c, [x]| c.factor.project(x))?;
-    let estimate = denoiser.denoise(&x, times)?;
+    let estimate = denoiser.denoise_rows(&x, times, rows)?;
     process.map([&x, &estimate], |c, [x, estimate]| {
         c.factor.velocity(c.path.as_ref(), x, estimate, times)
     })

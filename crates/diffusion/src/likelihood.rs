@@ -84,7 +84,8 @@ impl Likelihood {
                     .map(|z| tangent(process, &x, &z.select(rows)?))
                     .collect::<Result<_>>()?,
             };
-            let (u, pullbacks) = vjp(&x, &probes, |x| velocity(process, denoiser, x, &times))?;
+            let (u, pullbacks) =
+                vjp(&x, &probes, |x| velocity(process, denoiser, x, &times, rows))?;
             let traces: Vec<Vec<f64>> = probes
                 .iter()
                 .zip(&pullbacks)

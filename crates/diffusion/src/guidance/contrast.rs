@@ -59,7 +59,12 @@ pub struct Contrast<S, W> {
 
 impl<S: Denoiser, W: Denoiser> Denoiser for Contrast<S, W> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        let strong = self.stronger.denoise(x_t, t)?;
+        let rows: Vec<usize> = (0..t.len()).collect();
+        self.denoise_rows(x_t, t, &rows)
+    }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, which: &[usize]) -> Result<Estimate> {
+        let strong = self.stronger.denoise_rows(x_t, t, which)?;
         let path = self.process.path();
         let range = self.config.log_snr_min..=self.config.log_snr_max;
         let applies: Vec<bool> =
@@ -67,7 +72,7 @@ impl<S: Denoiser, W: Denoiser> Denoiser for Contrast<S, W> {
         if self.config.weight == 1.0 || !applies.contains(&true) {
             return Ok(strong);
         }
-        let weak = self.weaker.denoise(x_t, t)?;
+        let weak = self.weaker.denoise_rows(x_t, t, which)?;
         let w = self.config.weight;
         let mixed = self.process.map([x_t, &strong, &weak], |c, [x, strong, weak]| {
             c.factor.blend(x, &[(w, x, strong), (1.0 - w, x, weak)])

@@ -23,6 +23,10 @@ impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Denoiser f
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         (self.project)(&self.denoiser.denoise(x_t, t)?)
     }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        (self.project)(&self.denoiser.denoise_rows(x_t, t, rows)?)
+    }
 }
 
 /// The point of `{x : C x = b}` nearest to each row of `x` `[B, d]`: `x − C⁺ (C x − b)`.

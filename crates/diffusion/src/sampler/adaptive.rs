@@ -71,9 +71,9 @@ impl Sampler for Adaptive {
         rng: &mut Rng,
     ) -> Result<Arrival> {
         let layout = Layout::of(process, &x)?;
-        let field = |_: &[usize], times: &[f64], rows: &[f64]| {
+        let field = |which: &[usize], times: &[f64], rows: &[f64]| {
             let times = Times::new(times.to_vec());
-            let u = velocity(process, denoiser, &layout.state(rows, 0)?, &times)?;
+            let u = velocity(process, denoiser, &layout.state(rows, 0)?, &times, which)?;
             layout.rows(&u, 0)
         };
         let end = s.max(process.floor());
