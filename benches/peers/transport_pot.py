@@ -100,7 +100,7 @@ def row(what, mine, theirs, peer, bar, seeds):
     each = np.median(mine, axis=1) / np.median(theirs, axis=1)
     scale, unit = (1e3, "ms") if np.median(theirs) < 1 else (1.0, "s")
     return dict(
-        what=what, value=round(ratio, 4), unit="our time / peer time", spread=round(float(np.ptp(each)) / 2, 4), seeds=seeds, floor=None,
+        what=what + (" (scipy)" if peer.startswith("scipy") else ""), value=round(ratio, 4), unit="our time / peer time", spread=round(float(np.ptp(each)) / 2, 4), seeds=seeds, floor=None,
         peer=f"{peer}: {np.median(theirs) * scale:.3g} {unit}, ours {np.median(mine) * scale:.3g} {unit}",
         bar=f"<= {bar}", holds=ratio <= bar,
     )
