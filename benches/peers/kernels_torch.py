@@ -207,7 +207,7 @@ def main():
         value = round(t / o, 2)
         rows.append({
             "what": what, "value": value, "unit": "times PyTorch's speed",
-            "spread": [round(min(ratios), 2), round(max(ratios), 2)], "seeds": args.rounds, "floor": None,
+            "spread": round((max(ratios) - min(ratios)) / 2, 3), "seeds": args.rounds, "floor": None,
             "peer": f"PyTorch {torch.__version__.split('+')[0]}: {t:.3g} ms; here {o:.3g} ms",
             "bar": f">= {bar}" if bar else None, "holds": value >= bar if bar else None,
         })
