@@ -1,8 +1,10 @@
 //! What can be wrong with a file, and where in it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use langevin_files::WriteError;
 use langevin_points::record::{PointsError, UNIT_TOLERANCE};
 
 /// A file, or a data set inside it.
@@ -253,4 +255,13 @@ pub enum DatasetError {
         /// Why.
         source: PointsError,
     },
+}
+
+impl From<WriteError> for DatasetError {
+    fn from(WriteError { path, source }: WriteError) -> Self {
+        match source.kind() {
+            ErrorKind::AlreadyExists => Self::Exists { path },
+            _ => Self::Write { path, source },
+        }
+    }
 }

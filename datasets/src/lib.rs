@@ -8,7 +8,6 @@
 //! Rows and columns are counted from 1; in a text file the row is the line, comments included.
 
 mod array;
-mod atomic;
 mod csv;
 mod error;
 mod fingerprint;

@@ -9,8 +9,8 @@ use langevin_points::record::PointCloud;
 use langevin_points::space::Geometry;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic::Staged;
 use crate::{DatasetError, csv, hdf5, npy};
+use langevin_files::Staged;
 
 /// What a file alone does not say; all of it may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -68,7 +68,7 @@ pub fn write_points(
     match Format::of(path)? {
         Format::Text { delimiter, packed } => {
             let fill = |out: &mut dyn Write| text(cloud, provenance, delimiter, packed, out);
-            Staged::bytes(path, force, fill)?.publish(force)
+            Staged::bytes(path, force, fill)?.publish()?;
         }
         Format::Npy => {
             // Both are on disk before either is seen. An interruption between the two names is
@@ -79,14 +79,15 @@ pub fn write_points(
                 serde_json::to_writer_pretty(&mut *out, &sidecar).map_err(io::Error::from)?;
                 out.write_all(b"\n")
             })?;
-            array.publish(force)?;
-            sidecar.publish(force)
+            array.publish()?;
+            sidecar.publish()?;
         }
         Format::Hdf5 => {
             Staged::file(path, force, |temporary| hdf5::write(temporary, path, cloud, provenance))?
-                .publish(force)
+                .publish()?;
         }
     }
+    Ok(())
 }
 
 fn text(
@@ -136,7 +137,7 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::atomic::testing::Disk;
+    use langevin_files::FullDisk;
 
     #[test]
     fn the_extension_is_the_format() {
@@ -168,10 +169,10 @@ mod tests {
             let mut whole = Vec::new();
             fill(&mut whole).unwrap();
             for room in 0..whole.len() {
-                let error = fill(&mut Disk { out: &mut io::sink(), room }).unwrap_err();
+                let error = fill(&mut FullDisk::new(io::sink(), room)).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
             }
-            fill(&mut Disk { out: &mut io::sink(), room: whole.len() }).unwrap();
+            fill(&mut FullDisk::new(io::sink(), whole.len())).unwrap();
         }
     }
 }

@@ -36,11 +36,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod atomic;
 pub mod number;
 pub mod report;
 pub mod results;
 pub mod svg;
 pub mod table;
 
-pub use atomic::WriteError;
+pub use langevin_files::WriteError;

@@ -8,9 +8,9 @@ use langevin_core::Seed;
 use langevin_kernels::{AdamW, Moments};
 use safetensors::SafeTensorError;
 
-use crate::atomic::WriteError;
 use crate::hash;
 use crate::tensorfile::{Metadata, Tensors, decode, encode};
+use langevin_files::WriteError;
 
 /// What the metadata call the format; another layout gets another number.
 const FORMAT: &str = "langevin-state-1";

@@ -10,7 +10,6 @@
 //! few, each written whole and carrying its hash) and, on request, `snapshots/` of the power-function
 //! averages, from which averages of any width are reconstructed after training.
 
-mod atomic;
 mod average;
 mod bins;
 mod checkpoint;
@@ -46,7 +45,6 @@ mod watched_runs;
 #[cfg(test)]
 mod whole_runs;
 
-pub use atomic::{WriteError, write as write_whole};
 pub use average::{Average, AverageConfig, power_exponent};
 pub use bins::{BINS, LossBins, LossSummary, bin_of};
 pub use checkpoint::{CheckpointError, SavedState};
@@ -54,6 +52,7 @@ pub use config::{TrainConfig, TrainPlan};
 pub use error::TrainError;
 pub use hash::model_hash;
 pub use job::{Job, Outcome, Report};
+pub use langevin_files::{WriteError, write_whole};
 pub use model_file::{ModelFile, ModelFileError};
 pub use optimiser::OptimiserConfig;
 pub use posthoc::{Profile, Snapshots, reconstruction_weights};

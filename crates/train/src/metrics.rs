@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::atomic::{self, WriteError};
+use langevin_files::{WriteError, write_whole};
 
 /// The open log.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl MetricsLog {
         };
         let kept = kept(&String::from_utf8_lossy(&old), step);
         if kept.as_bytes() != old {
-            atomic::write(path, kept.as_bytes())?;
+            write_whole(path, kept.as_bytes())?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
         Ok(Self { path: path.into(), file })

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use safetensors::SafeTensorError;
 
-use crate::atomic::{self, WriteError};
 use crate::hash;
 use crate::tensorfile::{decode, encode};
+use langevin_files::{WriteError, write_whole};
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ impl ModelFile {
     /// [`ModelFileError::Write`]; an older file is then untouched.
     pub fn write(&self, path: &Path) -> Result<String, ModelFileError> {
         let bytes = encode(&self.tensors, &self.metadata)?;
-        atomic::write(path, &bytes)?;
+        write_whole(path, &bytes)?;
         Ok(hash::sha256(&bytes))
     }
 

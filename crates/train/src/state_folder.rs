@@ -1,10 +1,11 @@
 //! The folder of saved states: the last few are kept, damaged ones passed over.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::atomic::{self, Wrap, WriteError};
 use crate::{CheckpointError, SavedState};
+use langevin_files::{Staged, WriteError, sweep};
 
 /// The folder `state` of a run.
 #[derive(Debug, Clone)]
@@ -68,21 +69,22 @@ impl StateFolder {
     /// # Errors
     /// [`CheckpointError::Write`]; all older states are then still there.
     pub fn save(&self, state: &SavedState) -> Result<PathBuf, CheckpointError> {
-        self.save_through(state, |file| Box::new(file))
+        let bytes = state.bytes()?;
+        self.save_through(state.step, |out| out.write_all(&bytes))
     }
 
     pub(crate) fn save_through(
         &self,
-        state: &SavedState,
-        wrap: Wrap,
+        step: u64,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<PathBuf, CheckpointError> {
-        let path = self.folder.join(format!("step-{:08}.safetensors", state.step));
+        let path = self.folder.join(format!("step-{step:08}.safetensors"));
         fs::create_dir_all(&self.folder).map_err(WriteError::at(&self.folder))?;
-        atomic::sweep(&self.folder);
-        atomic::write_through(&path, &state.bytes()?, wrap)?;
+        sweep(&self.folder);
+        Staged::bytes(&path, true, fill)?.publish()?;
         // Newer files are damaged ones that resuming passed over: they do not count, and are left
         // for somebody to look at until this run reaches and replaces them.
-        let older = self.list().into_iter().filter(|(step, _)| *step <= state.step);
+        let older = self.list().into_iter().filter(|(older, _)| *older <= step);
         for (_, path) in older.skip(self.keep) {
             // One that cannot be removed costs disk space only.
             let _ = fs::remove_file(path);
@@ -95,9 +97,9 @@ impl StateFolder {
 mod tests {
     use candle_core::{Device, Tensor};
     use langevin_core::Seed;
+    use langevin_files::FullDisk;
 
     use super::*;
-    use crate::atomic::tests::full_disk;
     use crate::tensorfile::Tensors;
 
     fn state(step: u64) -> SavedState {
@@ -163,10 +165,11 @@ mod tests {
     fn a_full_disk_leaves_the_states_that_were_there() {
         let (_guard, folder) = folder();
         folder.save(&state(1)).unwrap();
-        let error = folder.save_through(&state(2), full_disk).unwrap_err();
+        let fill = |out: &mut dyn Write| FullDisk::new(out, 8).write_all(b"longer than eight");
+        let error = folder.save_through(2, fill).unwrap_err();
         assert!(matches!(error, CheckpointError::Write(_)));
         // Replacing a file of the same step fails the same way and leaves the old one whole.
-        assert!(folder.save_through(&state(1), full_disk).is_err());
+        assert!(folder.save_through(1, fill).is_err());
         let found = folder.newest().unwrap().unwrap();
         assert_eq!((found.state.step, found.rejected.len()), (1, 0));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::atomic::WriteError;
 use crate::crc32c::masked;
 use crate::{LogLine, LossSummary};
+use langevin_files::WriteError;
 
 /// An open events file. Each start of a run writes a new one, as TensorBoard expects.
 #[derive(Debug)]

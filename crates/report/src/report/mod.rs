@@ -55,7 +55,7 @@ impl Report {
     /// # Errors
     /// [`WriteError`] with the path if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), WriteError> {
-        crate::atomic::write(path, self.to_html().as_bytes())
+        langevin_files::write_whole(path, self.to_html().as_bytes())
     }
 }
 

@@ -34,7 +34,7 @@ impl Results {
         self.check(path)?;
         let mut text = serde_json::to_string_pretty(self).expect("text and finite numbers only");
         text.push('\n');
-        crate::atomic::write(path, text.as_bytes())?;
+        langevin_files::write_whole(path, text.as_bytes())?;
         Ok(())
     }
 

@@ -102,7 +102,7 @@ pub fn update_markdown(
         return Err(ResultsError::Unclosed { path: path.to_path_buf(), line, topic });
     }
     if update.changed() && mode == Mode::Write {
-        crate::atomic::write(path, new.as_bytes())?;
+        langevin_files::write_whole(path, new.as_bytes())?;
     }
     Ok(update)
 }

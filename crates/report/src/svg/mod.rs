@@ -91,7 +91,7 @@ impl Svg {
     /// # Errors
     /// [`WriteError`] with the path if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), WriteError> {
-        crate::atomic::write(path, self.standalone().as_bytes())
+        langevin_files::write_whole(path, self.standalone().as_bytes())
     }
 
     fn element(&self, attributes: &str, head: &str) -> String {
