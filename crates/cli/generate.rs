@@ -2,7 +2,7 @@
 
 use langevin_core::rng::ids;
 use langevin_core::{
-    Counted, Denoiser, Observer, Process, Purpose, Result, Rng, Sampler, Seed, State, TimeGrid,
+    Denoiser, Observer, Process, Purpose, Result, Rng, Sampler, Seed, State, Tally, TimeGrid,
     sample,
 };
 use rayon::prelude::*;
@@ -18,9 +18,10 @@ pub struct Generation<'a> {
 }
 
 impl Generation<'_> {
-    /// Samples from the reference states `x_1`, and the mean number of evaluations per sample.
+    /// Samples from the reference states `x_1`, and the mean number of network evaluations per sample.
     ///
-    /// `denoiser_of` gives the denoiser for a range of samples, with their conditions bound, and
+    /// `denoiser_of` gives the denoiser for a range of samples, with their conditions bound and the
+    /// networks counted in the tally, and
     /// `observer_of` who looks on at them; observers are returned in order.
     ///
     /// # Errors
@@ -28,25 +29,25 @@ impl Generation<'_> {
     pub fn run<D: Denoiser, O: Observer + Send>(
         &self,
         x_1: &State,
-        denoiser_of: impl Fn(std::ops::Range<usize>) -> Result<D> + Sync,
+        denoiser_of: impl Fn(std::ops::Range<usize>, &Tally) -> Result<D> + Sync,
         observer_of: impl Fn() -> O + Sync,
     ) -> Result<(State, f64, Vec<O>)> {
         let count = x_1.samples()?;
         let starts: Vec<usize> = (0..count).step_by(self.chunk.max(1)).collect();
-        let one = |&start: &usize| -> Result<(State, u64, O)> {
+        let tally = Tally::default();
+        let one = |&start: &usize| -> Result<(State, O)> {
             let rows = start..(start + self.chunk).min(count);
-            let denoiser = Counted::new(denoiser_of(rows.clone())?);
+            let denoiser = denoiser_of(rows.clone(), &tally)?;
             let rng = Rng::new(self.seed, Purpose::Sampling, ids(start as u64, rows.len()), 0);
             let mut observer = observer_of();
             let x_1 = x_1.narrow(start, rows.len())?;
             let (sampler, grid) = (self.sampler, self.grid);
             let x = sample(self.process, &denoiser, sampler, grid, x_1, &rng, &mut observer)?;
-            Ok((x, denoiser.evaluations(), observer))
+            Ok((x, observer))
         };
         let chunks: Vec<_> = starts.par_iter().map(one).collect::<Result<_>>()?;
-        let total: u64 = chunks.iter().map(|chunk| chunk.1).sum();
         let states: Vec<State> = chunks.iter().map(|chunk| chunk.0.clone()).collect();
-        let observers = chunks.into_iter().map(|chunk| chunk.2).collect();
-        Ok((State::concat(&states)?, total as f64 / count as f64, observers))
+        let observers = chunks.into_iter().map(|chunk| chunk.1).collect();
+        Ok((State::concat(&states)?, tally.evaluations() as f64 / count as f64, observers))
     }
 }

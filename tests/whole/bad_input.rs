@@ -2,16 +2,7 @@
 
 use std::fs;
 
-use super::{SMALL, done, run};
-
-/// Runs and expects exit status `status` and `message` on standard error.
-#[track_caller]
-fn refused(folder: &std::path::Path, args: &[&str], status: i32, message: &str) {
-    let output = run(folder, args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
-    assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
-}
+use super::{SMALL, done, refused, run};
 
 #[test]
 fn configs_are_checked_before_any_work() {

@@ -1,6 +1,7 @@
 //! The program as its users run it: files in, files out, exit statuses and messages.
 
 mod bad_input;
+mod guidance;
 mod reproducibility;
 
 use std::path::Path;
@@ -55,4 +56,13 @@ fn done(folder: &Path, args: &[&str]) {
     let output = run(folder, args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {said}");
+}
+
+/// Runs and expects exit status `status` and `message` on standard error.
+#[track_caller]
+fn refused(folder: &Path, args: &[&str], status: i32, message: &str) {
+    let output = run(folder, args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
 }

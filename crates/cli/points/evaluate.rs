@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use langevin_core::{Seed, State, Trajectory};
+use langevin_core::{Counted, Seed, State, Trajectory};
 use langevin_diffusion::likelihood::LikelihoodConfig;
 use langevin_points::metrics::{normalised_path_energy, path_energy};
 use langevin_points::record::PointCloud;
@@ -96,7 +96,10 @@ pub fn evaluate(
     let labels = (experiment.data.classes > 0).then(|| test.labels()).flatten();
     let (x, evaluations, ways) = generation.run(
         &x_1,
-        |rows| trained.denoiser(labels.map(|labels| &labels[rows.clone()]), rows.len()),
+        |rows, tally| {
+            let labels = labels.map(|labels| &labels[rows.clone()]);
+            Ok(Counted::new(trained.denoiser(labels, rows.len())?, tally))
+        },
         Trajectory::default,
     )?;
     let way = joined(&ways)?;

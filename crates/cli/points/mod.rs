@@ -5,6 +5,7 @@ mod data;
 mod evaluate;
 mod experiment;
 mod figures;
+mod guidance;
 mod likelihood;
 mod sample;
 mod table;
@@ -21,7 +22,7 @@ pub enum PointsCommand {
     /// Train a model from a config.
     Train(train::TrainArgs),
     /// Draw points from a trained model.
-    Sample(sample::SampleArgs),
+    Sample(Box<sample::SampleArgs>),
     /// Measure a trained model against its data, with a report.
     Evaluate(evaluate::EvaluateArgs),
     /// Train and evaluate several configs with several seeds, and write a results file.

@@ -9,6 +9,7 @@ use langevin_diffusion::SamplerConfig;
 use langevin_points::record::PointCloud;
 
 use super::RunOptions;
+use super::guidance::GuidanceArgs;
 use super::trained::Trained;
 use crate::{Ending, bad_input, threads};
 
@@ -38,12 +39,11 @@ pub struct SampleArgs {
     /// dpm_solver_sde, unipc, euler_maruyama, predictor_corrector, adaptive.
     #[arg(long)]
     sampler: Option<String>,
-    /// Class to draw, for a model that was told classes.
-    #[arg(long)]
-    label: Option<i64>,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    guidance: GuidanceArgs,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -63,18 +63,18 @@ impl SampleArgs {
         }
         let (mut trained, hash) = Trained::read(&self.model)?;
         choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
-        self.check(&trained)?;
+        if self.count == 0 || self.batch == 0 {
+            return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));
+        }
+        let guidance = self.guidance.plan(&trained)?;
+        trained.plan.method.sampler = guidance.sampler(trained.plan.method.sampler.clone());
         let seed = Seed(self.seed);
         let x_1 = trained.start(seed, self.count)?;
-        let labels = self.label.map(|label| vec![label; self.count]);
         let generation = trained.generation(seed, self.batch);
         let (x, evaluations, _) = pool.install(|| {
             generation.run(
                 &x_1,
-                |rows| {
-                    let own = labels.as_ref().map(|labels| &labels[rows.clone()]);
-                    trained.denoiser(own, rows.len())
-                },
+                |rows, tally| guidance.denoiser(&trained, rows.len(), tally),
                 || Silent,
             )
         })?;
@@ -89,7 +89,7 @@ impl SampleArgs {
             ("sampler", serde_json::to_string(&method.sampler)?),
             ("grid", serde_json::to_string(&method.grid)?),
             ("network evaluations per sample", format!("{evaluations}")),
-            ("label", self.label.map_or("none".into(), |label| label.to_string())),
+            ("guidance", serde_json::to_string(&self.guidance)?),
             ("config", serde_json::to_string(&trained.experiment)?),
         ]
         .map(|(key, value)| (key.to_owned(), value));
@@ -103,21 +103,6 @@ impl SampleArgs {
             );
         }
         Ok(Ending::Done)
-    }
-
-    fn check(&self, trained: &Trained) -> Result<()> {
-        let classes = trained.experiment.data.classes;
-        let bad = |message: String| Err(bad_input(anyhow::anyhow!(message)));
-        if self.count == 0 || self.batch == 0 {
-            return bad("--count and --batch: at least 1".into());
-        }
-        match self.label {
-            Some(_) if classes == 0 => bad("--label: this model was not told any classes".into()),
-            Some(label) if !(0..classes as i64).contains(&label) => {
-                bad(format!("--label: found {label}, allowed: 0 to {}", classes - 1))
-            }
-            _ => Ok(()),
-        }
     }
 }
 

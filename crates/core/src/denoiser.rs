@@ -1,5 +1,6 @@
 //! What is known about the clean end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Tensor, Var};
@@ -42,7 +43,7 @@ impl<D: Denoiser + ?Sized> Denoiser for &D {
     }
 }
 
-impl<D: Denoiser + ?Sized> Denoiser for std::sync::Arc<D> {
+impl<D: Denoiser + ?Sized> Denoiser for Arc<D> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         (**self).denoise(x_t, t)
     }
@@ -52,32 +53,38 @@ impl<D: Denoiser + ?Sized> Denoiser for std::sync::Arc<D> {
     }
 }
 
-/// A denoiser that counts how many samples it was asked about.
+/// A shared count of the samples that denoisers were asked about.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(Arc<AtomicU64>);
+
+impl Tally {
+    /// Samples denoised so far.
+    pub fn evaluations(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A denoiser that adds the samples it is asked about to a tally.
 pub struct Counted<D> {
     inner: D,
-    evaluations: AtomicU64,
+    tally: Tally,
 }
 
 impl<D: Denoiser> Counted<D> {
-    /// `inner`, counted from 0.
-    pub fn new(inner: D) -> Self {
-        Self { inner, evaluations: AtomicU64::new(0) }
-    }
-
-    /// Samples denoised so far.
-    pub fn evaluations(&self) -> u64 {
-        self.evaluations.load(Ordering::Relaxed)
+    /// `inner`, counted in `tally`.
+    pub fn new(inner: D, tally: &Tally) -> Self {
+        Self { inner, tally: tally.clone() }
     }
 }
 
 impl<D: Denoiser> Denoiser for Counted<D> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        self.evaluations.fetch_add(t.len() as u64, Ordering::Relaxed);
+        self.tally.0.fetch_add(t.len() as u64, Ordering::Relaxed);
         self.inner.denoise(x_t, t)
     }
 
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        self.evaluations.fetch_add(t.len() as u64, Ordering::Relaxed);
+        self.tally.0.fetch_add(t.len() as u64, Ordering::Relaxed);
         self.inner.denoise_rows(x_t, t, rows)
     }
 }

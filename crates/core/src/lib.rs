@@ -41,7 +41,7 @@ pub mod time;
 pub use config::ConfigError;
 pub use coupling::{Coupling, Pairing};
 pub use dataset::{Batch, Source};
-pub use denoiser::{Counted, Denoiser, vjp};
+pub use denoiser::{Counted, Denoiser, Tally, vjp};
 pub use domain::Domain;
 pub use error::Error;
 pub use factor::{Factor, PathPoint, Space};

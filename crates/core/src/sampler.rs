@@ -66,6 +66,25 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
     }
 }
 
+impl<S: Sampler + ?Sized> Sampler for std::sync::Arc<S> {
+    fn step(
+        &self,
+        process: &Process,
+        denoiser: &dyn Denoiser,
+        x: State,
+        t: f64,
+        s: f64,
+        history: &History,
+        rng: &mut Rng,
+    ) -> Result<Arrival> {
+        (**self).step(process, denoiser, x, t, s, history, rng)
+    }
+
+    fn memory(&self) -> usize {
+        (**self).memory()
+    }
+}
+
 /// Samples of the data made from reference samples `x_1`, which set out at the first time of `grid`.
 ///
 /// # Errors

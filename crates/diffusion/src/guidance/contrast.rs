@@ -1,5 +1,7 @@
 //! Classifier-free guidance and autoguidance: away from a weaker answer.
 
+use std::ops::RangeInclusive;
+
 use langevin_core::config::require;
 use langevin_core::{ConfigError, Denoiser, Estimate, Process, Result, State, Times};
 use serde::{Deserialize, Serialize};
@@ -27,20 +29,35 @@ fn highest() -> f64 {
 }
 
 impl ContrastConfig {
-    /// `stronger` guided away from `weaker`.
+    /// The rule, checked.
     ///
     /// # Errors
     /// [`ConfigError`] naming the key that cannot be.
-    pub fn build<S: Denoiser, W: Denoiser>(
+    pub fn build(&self) -> Result<Contrast, ConfigError> {
+        require("weight", self.weight, |w| w >= 0.0 && w.is_finite(), "0 or more")?;
+        let above = |max: f64| max > self.log_snr_min;
+        require("log_snr_max", self.log_snr_max, above, "above log_snr_min")?;
+        Ok(Contrast { weight: self.weight, levels: self.log_snr_min..=self.log_snr_max })
+    }
+}
+
+/// How far to go away from a weaker answer, and at which noise levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contrast {
+    weight: f64,
+    /// Values of λ.
+    levels: RangeInclusive<f64>,
+}
+
+impl Contrast {
+    /// `stronger` guided away from `weaker`.
+    pub fn guide<S: Denoiser, W: Denoiser>(
         &self,
         process: Process,
         stronger: S,
         weaker: W,
-    ) -> Result<Contrast<S, W>, ConfigError> {
-        require("weight", self.weight, |w| w >= 0.0 && w.is_finite(), "0 or more")?;
-        let above = |max: f64| max > self.log_snr_min;
-        require("log_snr_max", self.log_snr_max, above, "above log_snr_min")?;
-        Ok(Contrast { process, stronger, weaker, config: *self })
+    ) -> Contrasted<S, W> {
+        Contrasted { process, stronger, weaker, rule: self.clone() }
     }
 }
 
@@ -50,14 +67,14 @@ impl ContrastConfig {
 /// (Ho & Salimans 2022); with a smaller or less trained network as the weaker one, autoguidance
 /// (Karras et al. 2024a), which needs no condition. The interval is that of Kynkäänniemi et al. (2024).
 /// On categories the blend is one of log-probabilities.
-pub struct Contrast<S, W> {
+pub struct Contrasted<S, W> {
     process: Process,
     stronger: S,
     weaker: W,
-    config: ContrastConfig,
+    rule: Contrast,
 }
 
-impl<S: Denoiser, W: Denoiser> Denoiser for Contrast<S, W> {
+impl<S: Denoiser, W: Denoiser> Denoiser for Contrasted<S, W> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         let rows: Vec<usize> = (0..t.len()).collect();
         self.denoise_rows(x_t, t, &rows)
@@ -66,14 +83,13 @@ impl<S: Denoiser, W: Denoiser> Denoiser for Contrast<S, W> {
     fn denoise_rows(&self, x_t: &State, t: &Times, which: &[usize]) -> Result<Estimate> {
         let strong = self.stronger.denoise_rows(x_t, t, which)?;
         let path = self.process.path();
-        let range = self.config.log_snr_min..=self.config.log_snr_max;
+        let Contrast { weight: w, ref levels } = self.rule;
         let applies: Vec<bool> =
-            t.values().iter().map(|&t| range.contains(&path.log_snr(t))).collect();
-        if self.config.weight == 1.0 || !applies.contains(&true) {
+            t.values().iter().map(|&t| levels.contains(&path.log_snr(t))).collect();
+        if w == 1.0 || !applies.contains(&true) {
             return Ok(strong);
         }
         let weak = self.weaker.denoise_rows(x_t, t, which)?;
-        let w = self.config.weight;
         let mixed = self.process.map([x_t, &strong, &weak], |c, [x, strong, weak]| {
             c.factor.blend(x, &[(w, x, strong), (1.0 - w, x, weak)])
         })?;
@@ -115,7 +131,7 @@ mod tests {
             estimate.part(0).flatten_all().unwrap().to_vec1::<f64>().unwrap()
         };
         let guided = |config: ContrastConfig| {
-            ask(&config.build(process.clone(), of(1.0), of(-1.0)).unwrap())
+            ask(&config.build().unwrap().guide(process.clone(), of(1.0), of(-1.0)))
         };
         let everywhere = |weight| ContrastConfig {
             weight,
@@ -130,6 +146,6 @@ mod tests {
         let half = guided(ContrastConfig { weight: 3.0, log_snr_min: 0.0, ..everywhere(3.0) });
         assert!((half[0] - (3.0 * strong[0] - 2.0 * weak[0])).abs() < 1e-12);
         assert_eq!(half[1], strong[1]);
-        assert!(everywhere(-1.0).build(process.clone(), of(1.0), of(1.0)).is_err());
+        assert!(everywhere(-1.0).build().is_err());
     }
 }

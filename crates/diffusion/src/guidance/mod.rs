@@ -5,7 +5,7 @@ mod posterior;
 mod projection;
 mod replacement;
 
-pub use contrast::{Contrast, ContrastConfig};
-pub use posterior::{Measurement, Posterior, PosteriorConfig};
+pub use contrast::{Contrast, ContrastConfig, Contrasted};
+pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
 pub use projection::{Projected, affine_projection};
 pub use replacement::Replaced;

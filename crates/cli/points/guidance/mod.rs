@@ -1,0 +1,256 @@
+//! What samples are asked to be: a class emphasised, coordinates known, measured or constrained.
+
+mod forms;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use candle_core::{DType, Device, Tensor};
+use langevin_core::{Counted, Denoiser, Estimate, Sampler, State, Tally};
+use langevin_diffusion::guidance::{
+    Contrast, ContrastConfig, Measurement, PosteriorConfig, Projected, Replaced, Tilt,
+    affine_projection,
+};
+use langevin_points::record::PointCloud;
+use langevin_points::space::{Geometry, Points};
+
+use serde::Serialize;
+
+use self::forms::{Interval, Known, Linear, UnitForm};
+use super::trained::Trained;
+use crate::bad_input;
+
+/// Requests to the sampler, in the units of the data.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+#[command(next_help_heading = "Guidance")]
+pub struct GuidanceArgs {
+    /// Class to draw, for a model that was told classes.
+    #[arg(long)]
+    label: Option<i64>,
+    /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what
+    /// tells the two apart. The weaker one is the model without its label, or --weaker.
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+    /// Guide only where λ = ln(α/σ) lies in this interval, as -2..3; an end may be left open.
+    #[arg(long, value_name = "MIN..MAX", requires = "guidance", allow_hyphen_values = true)]
+    guidance_interval: Option<Interval>,
+    /// A smaller or less trained model to be guided away from (autoguidance).
+    #[arg(long, value_name = "MODEL", requires = "guidance")]
+    weaker: Option<PathBuf>,
+    /// A coordinate that every sample has exactly, as x=1.5; may be given again. The others are
+    /// completed around it.
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    known: Vec<Known>,
+    /// Times that each step is taken for known coordinates: more fits the others better.
+    #[arg(long, default_value_t = 3, requires = "known", value_name = "N")]
+    repeats: usize,
+    /// A measured value of a linear form, as 1,-1=0.5 for x − y = 0.5.
+    #[arg(long, value_name = "A,B,..=VALUE", allow_hyphen_values = true)]
+    measured: Option<Linear>,
+    /// Standard deviation of the measurement.
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        requires = "measured",
+        value_name = "SD",
+        allow_negative_numbers = true
+    )]
+    noise: f64,
+    /// An equation that every sample fulfils exactly, as 1,1=3 for x + y = 3; may be given again.
+    #[arg(long, value_name = "A,B,..=VALUE", allow_hyphen_values = true)]
+    constraint: Vec<Linear>,
+}
+
+/// The products of [`GuidanceArgs`] for one model.
+pub struct Guidance {
+    label: Option<i64>,
+    contrast: Option<(Contrast, Option<Trained>)>,
+    known: Option<(State, State, usize)>,
+    measured: Option<(Tilt, Along, State)>,
+    constraint: Option<(Tensor, Tensor)>,
+}
+
+/// x̃ ↦ a · x̃ for the row `a` `[1, d]`.
+#[derive(Debug, Clone)]
+struct Along(Tensor);
+
+impl Measurement for Along {
+    fn apply(&self, x_0: &State) -> langevin_core::Result<State> {
+        x_0.map(|x| Ok(x.matmul(&self.0.to_dtype(x.dtype())?.t()?.contiguous()?)?))
+    }
+}
+
+impl GuidanceArgs {
+    /// Everything checked against `trained`.
+    ///
+    /// # Errors
+    /// The option, what was found and what is allowed.
+    pub fn plan(&self, trained: &Trained) -> Result<Guidance> {
+        let domain = &trained.domain;
+        self.check_label(trained)?;
+        let linear = self.measured.iter().chain(&self.constraint);
+        if let Some(form) = linear.clone().find(|form| form.factors.len() != domain.dimension()) {
+            let (found, allowed) = (form.factors.len(), domain.dimension());
+            return refused(format!(
+                "--measured and --constraint: found {found} factors, allowed: {allowed}"
+            ));
+        }
+        let asked = !self.known.is_empty() || linear.count() > 0;
+        if asked && domain.geometry != Geometry::Flat {
+            return refused("--known, --measured and --constraint: for points of R^d only");
+        }
+        Ok(Guidance {
+            label: self.label,
+            contrast: self.contrast(trained)?,
+            known: self.known(domain)?,
+            measured: self.measured(domain)?,
+            constraint: self.constraint(domain)?,
+        })
+    }
+
+    fn check_label(&self, trained: &Trained) -> Result<()> {
+        let classes = trained.experiment.data.classes;
+        match self.label {
+            Some(_) if classes == 0 => refused("--label: this model was not told any classes"),
+            Some(label) if !(0..classes as i64).contains(&label) => {
+                refused(format!("--label: found {label}, allowed: 0 to {}", classes - 1))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn contrast(&self, trained: &Trained) -> Result<Option<(Contrast, Option<Trained>)>> {
+        let Some(weight) = self.guidance else { return Ok(None) };
+        let Interval(log_snr_min, log_snr_max) =
+            self.guidance_interval.unwrap_or(Interval(f64::NEG_INFINITY, f64::INFINITY));
+        let config = ContrastConfig { weight, log_snr_min, log_snr_max };
+        let rule = config.build().map_err(|error| bad_input(error.within("--guidance")))?;
+        let Some(path) = &self.weaker else {
+            if self.label.is_none() {
+                return refused("--guidance: needs --label, or another model as --weaker");
+            }
+            if trained.experiment.method.hide_condition == 0.0 {
+                return refused(
+                    "--guidance: this model never learnt to do without its label: train with \
+                     method.hide_condition above 0",
+                );
+            }
+            return Ok(Some((rule, None)));
+        };
+        let (weaker, _) = Trained::read(path)?;
+        if weaker.domain != trained.domain
+            || weaker.experiment.method.path != trained.experiment.method.path
+            || weaker.experiment.data.classes != trained.experiment.data.classes
+        {
+            return refused("--weaker: data, path or classes of the two models differ");
+        }
+        Ok(Some((rule, Some(weaker))))
+    }
+
+    fn known(&self, domain: &Points) -> Result<Option<(State, State, usize)>> {
+        if self.known.is_empty() {
+            return Ok(None);
+        }
+        let d = domain.dimension();
+        if self.repeats == 0 {
+            return refused("--repeats: found 0, allowed: at least 1");
+        }
+        let names = PointCloud::new(vec![0.0; d], d, domain.geometry)?.columns().to_vec();
+        let (mut values, mut mask) = (domain.standardisation.mean.clone(), vec![0.0; d]);
+        for Known { column, value } in &self.known {
+            let Some(at) = names.iter().position(|name| name == column) else {
+                let allowed = names.join(", ");
+                return refused(format!("--known: found column {column}, allowed: {allowed}"));
+            };
+            if std::mem::replace(&mut mask[at], 1.0) == 1.0 {
+                return refused(format!("--known: column {column} stands twice"));
+            }
+            values[at] = *value;
+        }
+        if mask.iter().all(|&known| known == 1.0) {
+            return refused(format!("--known: all {d} coordinates; nothing is left to sample"));
+        }
+        let mask = State::single(Tensor::from_vec(mask, (1, d), &Device::Cpu)?);
+        Ok(Some((domain.encode_rows(&values, DType::F64)?, mask, self.repeats)))
+    }
+
+    fn measured(&self, domain: &Points) -> Result<Option<(Tilt, Along, State)>> {
+        let Some(form) = &self.measured else { return Ok(None) };
+        let UnitForm { factors, value, norm } = form.standardised(domain);
+        // Standardised data have mean square 1 per coordinate.
+        let config = PosteriorConfig::Pigdm { noise: self.noise / norm, prior_variance: 1.0 };
+        let tilt = config.build().map_err(|error| bad_input(error.within("--measured")))?;
+        let d = factors.len();
+        let along = Along(Tensor::from_vec(factors, (1, d), &Device::Cpu)?);
+        Ok(Some((tilt, along, State::single(Tensor::new(&[[value]], &Device::Cpu)?))))
+    }
+
+    fn constraint(&self, domain: &Points) -> Result<Option<(Tensor, Tensor)>> {
+        if self.constraint.is_empty() {
+            return Ok(None);
+        }
+        let forms: Vec<UnitForm> =
+            self.constraint.iter().map(|form| form.standardised(domain)).collect();
+        let (k, d) = (forms.len(), domain.dimension());
+        let factors: Vec<f64> = forms.iter().flat_map(|form| form.factors.clone()).collect();
+        let values: Vec<f64> = forms.iter().map(|form| form.value).collect();
+        let factors = Tensor::from_vec(factors, (k, d), &Device::Cpu)?;
+        let values = Tensor::from_vec(values, k, &Device::Cpu)?;
+        let origin = Tensor::zeros((1, d), DType::F64, &Device::Cpu)?;
+        affine_projection(&origin, &factors, &values).map_err(|_| {
+            bad_input(anyhow!("--constraint: equations that depend on each other or contradict"))
+        })?;
+        Ok(Some((factors, values)))
+    }
+}
+
+fn refused<T>(message: impl Into<String>) -> Result<T> {
+    Err(bad_input(anyhow!(message.into())))
+}
+
+impl Guidance {
+    /// The denoiser of `count` samples: the model, guided.
+    ///
+    /// # Errors
+    /// If a label is none of the classes.
+    pub fn denoiser(
+        &self,
+        trained: &Trained,
+        count: usize,
+        tally: &Tally,
+    ) -> langevin_core::Result<Arc<dyn Denoiser>> {
+        let labels = self.label.map(|label| vec![label; count]);
+        let network = |model: &Trained, labels: Option<&[i64]>| {
+            Ok::<_, langevin_core::Error>(Counted::new(model.denoiser(labels, count)?, tally))
+        };
+        let strong = network(trained, labels.as_deref())?;
+        let process = || trained.process.clone();
+        let mut guided: Arc<dyn Denoiser> = match &self.contrast {
+            None => Arc::new(strong),
+            Some((rule, weaker)) => {
+                let weak = match weaker {
+                    Some(weaker) => network(weaker, labels.as_deref())?,
+                    None => network(trained, None)?,
+                };
+                Arc::new(rule.guide(process(), strong, weak))
+            }
+        };
+        if let Some((tilt, along, observed)) = &self.measured {
+            guided = Arc::new(tilt.guide(process(), guided, along.clone(), observed.clone()));
+        }
+        if let Some((factors, values)) = self.constraint.clone() {
+            let project = move |x: &Estimate| x.map(|x| affine_projection(x, &factors, &values));
+            guided = Arc::new(Projected::new(guided, project));
+        }
+        Ok(guided)
+    }
+
+    /// `sampler`, holding what is known.
+    pub fn sampler(&self, sampler: Arc<dyn Sampler>) -> Arc<dyn Sampler> {
+        match self.known.clone() {
+            None => sampler,
+            Some((known, mask, repeats)) => Arc::new(Replaced::new(sampler, known, mask, repeats)),
+        }
+    }
+}
