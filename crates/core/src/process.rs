@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
-use crate::{Factor, Path, PathPoint, Result, Rng, Space, State, Times};
+use crate::{Error, Factor, Path, PathPoint, Result, Rng, Space, State, Times};
 
 /// A factor and the path that its points follow.
 #[derive(Debug, Clone)]
@@ -40,6 +40,17 @@ impl Process {
     /// Factors with their paths.
     pub fn components(&self) -> &[Component] {
         &self.0
+    }
+
+    /// Confirms that every factor has a score in white coordinates, which `what` needs.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] naming the first factor without one.
+    pub fn require_score(&self, what: &'static str) -> Result<()> {
+        match self.components().iter().find(|c| !c.factor.has_score()) {
+            Some(c) => Err(Error::Undefined { factor: c.factor.kind(), what }),
+            None => Ok(()),
+        }
     }
 
     /// The path of the first factor: the one by which grids and noise levels are named.

@@ -2,7 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::tensor::sum_per_sample;
-use langevin_core::{ConfigError, Denoiser, Error, Process, Purpose, Result, Rng, State, Times};
+use langevin_core::{ConfigError, Denoiser, Process, Purpose, Result, Rng, State, Times};
 use serde::{Deserialize, Serialize};
 
 /// `[entropy]`: importance sampling over a = ln snr = 2 ln(α/σ).
@@ -69,7 +69,7 @@ impl Entropy {
     /// Flat factors whose reference is N(0, I) only; all factors share the first one's noise level.
     ///
     /// # Errors
-    /// [`Error::Undefined`] unless every factor has a Gaussian reference; those of the denoiser.
+    /// [`langevin_core::Error::Undefined`] unless every factor has white Gaussian noise; those of the denoiser.
     pub fn nll(
         &self,
         process: &Process,
@@ -77,9 +77,7 @@ impl Entropy {
         x_0: &State,
         rng: &Rng,
     ) -> Result<NegativeLogLikelihood> {
-        if let Some(c) = process.components().iter().find(|c| !c.factor.has_score()) {
-            return Err(Error::Undefined { factor: c.factor.kind(), what: "information flow" });
-        }
+        process.require_score("entropy by I-MMSE")?;
         let EntropyConfig { variance: v, location, scale, levels } = self.0;
         let mut rng = rng.for_purpose(Purpose::Evaluation);
         let mut pointwise = gaussian_nll(process, x_0, v)?;
@@ -202,6 +200,6 @@ mod tests {
         let law = GaussianMixture::gaussian(vec![0.0; 3], vec![1.0; 3]).unwrap();
         let entropy = EntropyConfig::default().build().unwrap();
         let error = entropy.nll(&process, &law.denoiser(path), &x.unwrap(), &rng).unwrap_err();
-        assert!(matches!(error, Error::Undefined { factor: "Sphere", .. }));
+        assert!(matches!(error, langevin_core::Error::Undefined { factor: "Sphere", .. }));
     }
 }

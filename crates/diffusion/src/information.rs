@@ -64,7 +64,7 @@ impl Information {
     /// Flat factors whose reference is N(0, I) only; all factors share the first one's noise level.
     ///
     /// # Errors
-    /// Those of the denoisers and factors.
+    /// [`langevin_core::Error::Undefined`] unless every factor has white Gaussian noise; those of the denoisers.
     pub fn mutual(
         &self,
         process: &Process,
@@ -73,6 +73,7 @@ impl Information {
         x_0: &State,
         rng: &Rng,
     ) -> Result<MutualInformation> {
+        process.require_score("mutual information by I-MMSE")?;
         let InformationConfig { location, scale, levels } = self.0;
         let samples = x_0.samples()?;
         let mut rng = rng.for_purpose(Purpose::Evaluation);
@@ -116,8 +117,8 @@ impl Information {
 mod tests {
     use std::sync::Arc;
 
-    use candle_core::Tensor;
-    use langevin_core::factor::{Euclidean, Space};
+    use candle_core::{DType, Device, Tensor};
+    use langevin_core::factor::{Euclidean, GridField, RandomField, Space};
     use langevin_core::rng::ids;
     use langevin_core::{Estimate, Path, Seed};
 
@@ -157,9 +158,7 @@ mod tests {
             let process = Process::new(&Space::of("x", Euclidean::new(&[d])), path.clone());
             for rho in [0.3f64, 0.6, 0.9] {
                 let mut rng = Rng::new(Seed(3), Purpose::Data, ids(0, n), 0);
-                let draw = |rng: &mut Rng| {
-                    rng.normal(&[d], candle_core::DType::F64, &candle_core::Device::Cpu)
-                };
+                let draw = |rng: &mut Rng| rng.normal(&[d], DType::F64, &Device::Cpu);
                 let (y, e) = (draw(&mut rng).unwrap(), draw(&mut rng).unwrap());
                 let mean = (&y * rho).unwrap();
                 let x = (&mean + (e * (1.0 - rho * rho).sqrt()).unwrap()).unwrap();
@@ -181,5 +180,18 @@ mod tests {
                 assert!(error.abs() < 0.02, "d = {d}, ρ = {rho}: off by {:.2} %", 100.0 * error);
             }
         }
+    }
+
+    #[test]
+    fn coloured_noise_is_refused() {
+        let path: Arc<dyn Path> = Arc::new(CosineConfig {}.build().unwrap());
+        let field = GridField::new(1, 2, 2, RandomField::new(2.0, 1.0).unwrap());
+        let process = Process::new(&Space::of("field", field), path.clone());
+        let x = State::single(Tensor::zeros((2, 1, 2, 2), DType::F64, &Device::Cpu).unwrap());
+        let blind = Gaussian { path, mean: x.part(0).clone(), variance: 1.0 };
+        let rng = Rng::new(Seed(3), Purpose::Data, ids(0, 2), 0);
+        let information = InformationConfig::default().build().unwrap();
+        let refused = information.mutual(&process, &blind, &blind, &x, &rng).unwrap_err();
+        assert!(refused.to_string().contains("mutual information by I-MMSE"), "{refused}");
     }
 }

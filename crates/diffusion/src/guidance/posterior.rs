@@ -5,7 +5,7 @@ use langevin_core::config::require;
 use langevin_core::tensor::sum_per_sample;
 use langevin_core::time::column;
 use langevin_core::{
-    Coefficients, ConfigError, Denoiser, Error, Estimate, Process, Result, State, Times, vjp,
+    Coefficients, ConfigError, Denoiser, Estimate, Process, Result, State, Times, vjp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -138,10 +138,7 @@ impl<D: Denoiser, A: Measurement> Denoiser for Posterior<D, A> {
     }
 
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        if let Some(c) = self.process.components().iter().find(|c| !c.factor.has_score()) {
-            let what = "score to guide by measurements";
-            return Err(Error::Undefined { factor: c.factor.kind(), what });
-        }
+        self.process.require_score("guidance by measurements")?;
         let estimate = self.denoiser.denoise_rows(&x_t.detach(), t, rows)?;
         let residual = self.residual(&estimate, rows)?.detach();
         // Cotangents make the pullback of A(x̂_0) the gradient of ln p(y | x_t), up to a factor per sample.
