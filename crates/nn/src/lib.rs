@@ -1,17 +1,24 @@
 //! Layers and backbones built from `langevin-kernels`, with named parameters and seeded weights.
 //!
-//! A network is built twice from the same code: over a [`ParamStore`] to be trained, and over frozen
-//! tensors to sample from, because candle records a graph for whatever touches a variable.
+//! A network is built twice from the same code: over a [`ParamStore`] to be trained, and over
+//! frozen tensors to sample from, because candle records a graph for whatever touches a variable.
+//!
+//! Every layer has two forms: `forward` gives its value, `forward_dual` the same value and its
+//! exact tangent along a direction of the input ([`Layer`]; [`Mlp`] has several inputs).
 
 mod error;
 mod init;
+mod layer;
 mod linear;
 mod mlp;
 mod params;
+#[cfg(test)]
+mod testing;
 mod time_features;
 
 pub use error::NnError;
 pub use init::Init;
+pub use layer::Layer;
 pub use linear::Linear;
 pub use mlp::{ActivationKind, Mlp, MlpConfig};
 pub use params::{Builder, ParamStore};

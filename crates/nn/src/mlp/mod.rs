@@ -1,11 +1,13 @@
 //! A multilayer perceptron on small product spaces.
 
+mod dual;
+
 use candle_core::{D, DType, Tensor};
 use langevin_core::{Condition, ConfigError, Network, Process, State, Times, config::require};
 use langevin_kernels::Activation;
 use serde::{Deserialize, Serialize};
 
-use crate::{Builder, Linear, Result, TimeFeatures, TimeFeaturesConfig};
+use crate::{Builder, Layer, Linear, Result, TimeFeatures, TimeFeaturesConfig};
 
 /// The pointwise function between layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +197,7 @@ mod tests {
         }
     }
 
-    fn config() -> MlpConfig {
+    pub(super) fn config() -> MlpConfig {
         MlpConfig {
             hidden: vec![8, 8],
             activation: ActivationKind::Silu,
@@ -204,7 +206,7 @@ mod tests {
         }
     }
 
-    fn process() -> Process {
+    pub(super) fn process() -> Process {
         let space = Space::of("position", Euclidean::new(&[2, 3]))
             .and("species", Categorical::new(2, 4, Base::Mask));
         Process::new(&space, std::sync::Arc::new(Linearly))
