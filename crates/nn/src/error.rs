@@ -32,6 +32,9 @@ pub enum NnError {
         /// Its name.
         name: String,
     },
+    /// A layer was asked for that cannot be.
+    #[error(transparent)]
+    Setting(#[from] langevin_core::ConfigError),
     /// The tensor library failed.
     #[error("tensor operation failed")]
     Tensor(#[from] candle_core::Error),

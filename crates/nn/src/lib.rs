@@ -6,21 +6,27 @@
 //! Every layer has two forms: `forward` gives its value, `forward_dual` the same value and its
 //! exact tangent along a direction of the input ([`Layer`]; [`Mlp`] has several inputs).
 
+mod attention;
+mod conv;
 mod error;
 mod init;
 mod layer;
 mod linear;
 mod mlp;
+mod norm;
 mod params;
 #[cfg(test)]
 mod testing;
 mod time_features;
 
+pub use attention::Attention;
+pub use conv::Conv2d;
 pub use error::NnError;
 pub use init::Init;
 pub use layer::Layer;
 pub use linear::Linear;
 pub use mlp::{ActivationKind, Mlp, MlpConfig};
+pub use norm::{LayerNorm, RmsNorm};
 pub use params::{Builder, ParamStore};
 pub use time_features::{TimeFeatures, TimeFeaturesConfig};
 
