@@ -4,7 +4,8 @@
 //! frozen tensors to sample from, because candle records a graph for whatever touches a variable.
 //!
 //! Every layer has two forms: `forward` gives its value, `forward_dual` the same value and its
-//! exact tangent along a direction of the input ([`Layer`]; [`Mlp`] has several inputs).
+//! exact tangent along a direction of the input ([`Layer`]; [`PairLayer`] and [`Mlp`] have several
+//! inputs).
 
 mod attention;
 mod conv;
@@ -14,6 +15,7 @@ mod layer;
 mod linear;
 mod mlp;
 mod norm;
+mod pair;
 mod params;
 #[cfg(test)]
 mod testing;
@@ -27,6 +29,7 @@ pub use layer::Layer;
 pub use linear::Linear;
 pub use mlp::{ActivationKind, Mlp, MlpConfig};
 pub use norm::{LayerNorm, RmsNorm};
+pub use pair::{PairLayer, PairOptions, PairSum};
 pub use params::{Builder, ParamStore};
 pub use time_features::{TimeFeatures, TimeFeaturesConfig};
 
