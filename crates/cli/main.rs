@@ -14,6 +14,7 @@ mod progress;
 mod results;
 mod threads;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -67,6 +68,17 @@ pub fn bad_input(error: impl Into<anyhow::Error>) -> anyhow::Error {
         }
     }
     BadInput(text).into()
+}
+
+/// Refuses to write over a file that stands at `path`, unless by `force`.
+pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
+    if force || !path.exists() {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(bad_input(anyhow::anyhow!(
+        "{shown} exists: choose another file, or replace it with --force"
+    )))
 }
 
 fn main() -> ExitCode {

@@ -20,7 +20,7 @@ use super::figures;
 use super::likelihood::negative_log_likelihood;
 use super::sample::choose_sampler;
 use super::trained::Trained;
-use crate::{Ending, bad_input, threads};
+use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// Measure a trained model against its data, and write a report with pictures.
 ///
@@ -32,7 +32,7 @@ pub struct EvaluateArgs {
     /// Points to compare, on each side.
     #[arg(long, default_value_t = 2000)]
     count: usize,
-    /// Seed of samples and of test points.
+    /// Seed of the samples; test points come from the seed of the config.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Points computed together.
@@ -136,12 +136,7 @@ impl EvaluateArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.report, &self.json].into_iter().flatten() {
-            if out.exists() && !self.force {
-                return Err(bad_input(anyhow::anyhow!(
-                    "{} exists: choose another file, or replace it with --force",
-                    out.display()
-                )));
-            }
+            refuse_existing(out, self.force)?;
         }
         if self.count == 0 || self.batch == 0 {
             return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));

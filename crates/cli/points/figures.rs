@@ -5,7 +5,7 @@ use langevin_points::record::PointCloud;
 use langevin_points::space::{Geometry, Points};
 use langevin_report::report::Figure;
 use langevin_report::svg::{
-    Axis, Colour, HeatMap, Layout, Line, LineChart, PlotError, Scatter, Trajectories, TransportMap,
+    Axis, Colour, HeatMap, Layout, Line, LineChart, PlotError, Scatter, Trajectories,
 };
 
 /// Points drawn in a scatter plot; more would only grow the file.
@@ -92,11 +92,12 @@ pub fn transport(domain: &Points, way: &Trajectory) -> anyhow::Result<Figure> {
         Ok(plane(&PointCloud::new(rows, domain.dimension(), domain.geometry)?))
     };
     let (from, to) = (at(0)?, at(way.states.len() - 1)?);
-    let pairs: Vec<[[f64; 2]; 2]> = from.into_iter().zip(to).map(|(a, b)| [a, b]).collect();
+    let pairs = from.into_iter().zip(to).map(|(a, b)| vec![a, b]);
     let (x, y) = axes(domain.geometry);
-    let svg = TransportMap::new(x, y, &pairs)
+    let svg = Trajectories::new(x, y)
+        .paths(pairs)
         .ends("reference", "samples")
-        .max_pairs(PATHS)
+        .max_paths(PATHS)
         .layout(Layout::default().title("Transport map"))
         .render()?;
     Ok(Figure::new(svg, "Each reference point joined with the sample made from it."))

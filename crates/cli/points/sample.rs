@@ -11,7 +11,7 @@ use langevin_points::record::PointCloud;
 use super::RunOptions;
 use super::guidance::GuidanceArgs;
 use super::trained::Trained;
-use crate::{Ending, bad_input, threads};
+use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// Draw points from a trained model.
 ///
@@ -55,12 +55,7 @@ impl SampleArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        if self.out.exists() && !self.force {
-            return Err(bad_input(anyhow::anyhow!(
-                "{} exists: choose another file, or replace it with --force",
-                self.out.display()
-            )));
-        }
+        refuse_existing(&self.out, self.force)?;
         let (mut trained, hash) = Trained::read(&self.model)?;
         choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
         if self.count == 0 || self.batch == 0 {

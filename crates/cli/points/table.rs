@@ -15,7 +15,7 @@ use super::experiment::PointsExperiment;
 use super::train::Prepared;
 use super::trained::Trained;
 use crate::config_file::{self, ConfigFileError};
-use crate::{Ending, bad_input, threads};
+use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// Train and evaluate several configs with several seeds, and write a results file.
 ///
@@ -57,12 +57,7 @@ impl TableArgs {
     /// Bad input, or what failed in a run.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        if self.out.exists() && !self.force {
-            return Err(bad_input(anyhow::anyhow!(
-                "{} exists: choose another file, or replace it with --force",
-                self.out.display()
-            )));
-        }
+        refuse_existing(&self.out, self.force)?;
         let mut experiments = Vec::new();
         for path in &self.configs {
             let (experiment, _): (PointsExperiment, _) =

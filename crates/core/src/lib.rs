@@ -53,7 +53,7 @@ pub use path::{Coefficients, Path, Transition};
 pub use process::{Component, Process};
 pub use reading::{Head, NetworkDenoiser, Prediction, Reading};
 pub use rng::{Purpose, Rng, SampleId, Seed};
-pub use sampler::{Arrival, History, Past, Sampler, carry, sample};
+pub use sampler::{Arrival, History, Past, Sampler, Stage, carry, sample};
 pub use state::{Estimate, State, Tangent};
 pub use time::{TimeGrid, Times};
 

@@ -30,6 +30,21 @@ impl History {
     }
 }
 
+/// One step of the way: from `t` to `s`, and what is known there.
+#[derive(Clone, Copy)]
+pub struct Stage<'a> {
+    /// Factors and paths.
+    pub process: &'a Process,
+    /// Who estimates the clean end.
+    pub denoiser: &'a dyn Denoiser,
+    /// Where the step sets out.
+    pub t: f64,
+    /// Where it goes; below `t`.
+    pub s: f64,
+    /// What the sampler asked to remember.
+    pub history: &'a History,
+}
+
 /// Where a step arrived.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -44,21 +59,11 @@ pub struct Arrival {
 /// Samplers are stateless; a multistep sampler's memory is passed in and what it wants remembered is
 /// returned. They never ask which factor they move. Checked by `testing::contract::sampler`.
 pub trait Sampler: std::fmt::Debug + Send + Sync {
-    /// The state at `s`. `rng` is keyed by sample and step.
+    /// The state at `s` for the state `x` at `t`. `rng` is keyed by sample and step.
     ///
     /// # Errors
     /// Those of the denoiser, and [`crate::Error::Undefined`] if a factor lacks what the rule needs.
-    #[allow(clippy::too_many_arguments, reason = "the seven symbols of a step")]
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        history: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival>;
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival>;
 
     /// Number of past states that a step looks at.
     fn memory(&self) -> usize {
@@ -67,17 +72,8 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
 }
 
 impl<S: Sampler + ?Sized> Sampler for std::sync::Arc<S> {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        history: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
-        (**self).step(process, denoiser, x, t, s, history, rng)
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        (**self).step(stage, x, rng)
     }
 
     fn memory(&self) -> usize {
@@ -122,7 +118,8 @@ pub fn carry(
     observer.see(grid.times()[0], &x);
     for (k, (t, s)) in grid.steps().enumerate() {
         let mut rng = rng.at_step(k as u32);
-        let arrival = sampler.step(process, denoiser, x, t, s, &history, &mut rng)?;
+        let arrival =
+            sampler.step(&Stage { process, denoiser, t, s, history: &history }, x, &mut rng)?;
         // Without detaching, every activation of every step would be kept alive by the graph.
         x = arrival.x.detach();
         if let Some(past) = arrival.past {

@@ -2,8 +2,10 @@
 
 use langevin_core::config::require;
 use langevin_core::tensor::sum_per_sample;
-use langevin_core::{ConfigError, Denoiser, Process, Purpose, Result, Rng, State, Times};
+use langevin_core::{ConfigError, Denoiser, Process, Purpose, Result, Rng, State};
 use serde::{Deserialize, Serialize};
+
+use crate::levels::{Levels, Seen, mean_and_error};
 
 /// `[entropy]`: importance sampling over a = ln snr = 2 ln(α/σ).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -79,22 +81,10 @@ impl Entropy {
     ) -> Result<NegativeLogLikelihood> {
         process.require_score("entropy by I-MMSE")?;
         let EntropyConfig { variance: v, location, scale, levels } = self.0;
-        let mut rng = rng.for_purpose(Purpose::Evaluation);
         let mut pointwise = gaussian_nll(process, x_0, v)?;
-        let shift = rng.uniforms();
-        for level in 0..levels {
-            // Stratum `level` of each sample's own shifted grid of quantiles.
-            let quantile = |u: &f64| ((level as f64 + u) / levels as f64).clamp(1e-9, 1.0 - 1e-9);
-            let logits: Vec<f64> = shift
-                .iter()
-                .map(quantile)
-                .map(|q| location + scale * (q / (1.0 - q)).ln())
-                .collect();
-            let time = |a: &f64| process.path().time_of_log_snr(0.5 * a);
-            let times = Times::new(logits.iter().map(time).collect());
-            let x_1 = process.reference(x_0.part(0).dtype(), x_0.part(0).device(), &mut rng)?;
-            let points = process.path_points(x_0, &x_1, &times, &mut rng)?;
-            let x_t = State::new(points.into_iter().map(|point| point.x_t).collect());
+        let levels = Levels { location, scale, count: levels };
+        for seen in levels.see(process, x_0, rng.for_purpose(Purpose::Evaluation)) {
+            let Seen { x_t, times, weights } = seen?;
             let estimate = denoiser.denoise(&x_t, &times)?;
             for (i, c) in process.components().iter().enumerate() {
                 let (x, clean) = (x_t.part(i), x_0.part(i));
@@ -106,17 +96,11 @@ impl Entropy {
                 let own = (clean - estimate.part(i))?;
                 let saved = sum_per_sample(&(plain.sqr()? - own.sqr()?)?)?.to_vec1::<f64>()?;
                 for (sample, saved) in saved.into_iter().enumerate() {
-                    let a = logits[sample];
-                    let s = 1.0 / (1.0 + (-(a - location) / scale).exp());
-                    let density = s * (1.0 - s) / scale;
-                    pointwise[sample] -= 0.5 * saved * a.exp() / density / levels as f64;
+                    pointwise[sample] -= 0.5 * saved * weights[sample];
                 }
             }
         }
-        let n = pointwise.len() as f64;
-        let nats = pointwise.iter().sum::<f64>() / n;
-        let square: f64 = pointwise.iter().map(|p| (p - nats).powi(2)).sum();
-        let standard_error = (square / (n - 1.0).max(1.0) / n).sqrt();
+        let (nats, standard_error) = mean_and_error(&pointwise);
         Ok(NegativeLogLikelihood { nats, standard_error, pointwise })
     }
 }

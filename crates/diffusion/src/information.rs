@@ -1,8 +1,10 @@
 //! Mutual information from denoisers: what a condition saves in mean square error.
 
 use langevin_core::config::require;
-use langevin_core::{ConfigError, Denoiser, Process, Purpose, Result, Rng, State, Times};
+use langevin_core::{ConfigError, Denoiser, Process, Purpose, Result, Rng, State};
 use serde::{Deserialize, Serialize};
+
+use crate::levels::{Levels, Seen, mean_and_error};
 
 /// `[information]`: importance sampling over a = ln snr = 2 ln(α/σ).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,41 +77,21 @@ impl Information {
     ) -> Result<MutualInformation> {
         process.require_score("mutual information by I-MMSE")?;
         let InformationConfig { location, scale, levels } = self.0;
-        let samples = x_0.samples()?;
-        let mut rng = rng.for_purpose(Purpose::Evaluation);
-        let mut pointwise = vec![0.0; samples];
-        let shift = rng.uniforms();
-        for level in 0..levels {
-            // Stratum `level` of each sample's own shifted grid of quantiles.
-            let quantile = |u: &f64| ((level as f64 + u) / levels as f64).clamp(1e-9, 1.0 - 1e-9);
-            let logits: Vec<f64> = shift
-                .iter()
-                .map(quantile)
-                .map(|q| location + scale * (q / (1.0 - q)).ln())
-                .collect();
-            let path = process.path();
-            let times = logits.iter().map(|a| path.time_of_log_snr(0.5 * a)).collect();
-            let times = Times::new(times);
-            let x_1 = process.reference(candle_core::DType::F64, x_0.part(0).device(), &mut rng)?;
-            let points = process.path_points(x_0, &x_1, &times, &mut rng)?;
-            let x_t = State::new(points.into_iter().map(|point| point.x_t).collect());
+        let mut pointwise = vec![0.0; x_0.samples()?];
+        let levels = Levels { location, scale, count: levels };
+        for seen in levels.see(process, x_0, rng.for_purpose(Purpose::Evaluation)) {
+            let Seen { x_t, times, weights } = seen?;
             let known = conditional.denoise(&x_t, &times)?;
             let blind = unconditional.denoise(&x_t, &times)?;
             for (known, blind) in known.parts().iter().zip(blind.parts()) {
                 let square = langevin_core::tensor::sum_per_sample(&(known - blind)?.sqr()?)?;
                 for (i, square) in square.to_vec1::<f64>()?.into_iter().enumerate() {
-                    let a = logits[i];
-                    let s = 1.0 / (1.0 + (-(a - location) / scale).exp());
-                    let density = s * (1.0 - s) / scale;
-                    pointwise[i] += 0.5 * square * a.exp() / density / levels as f64;
+                    pointwise[i] += 0.5 * square * weights[i];
                 }
             }
         }
-        let n = samples as f64;
-        let nats = pointwise.iter().sum::<f64>() / n;
-        let variance =
-            pointwise.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-        Ok(MutualInformation { nats, standard_error: (variance / n).sqrt(), pointwise })
+        let (nats, standard_error) = mean_and_error(&pointwise);
+        Ok(MutualInformation { nats, standard_error, pointwise })
     }
 }
 
@@ -120,7 +102,7 @@ mod tests {
     use candle_core::{DType, Device, Tensor};
     use langevin_core::factor::{Euclidean, GridField, RandomField, Space};
     use langevin_core::rng::ids;
-    use langevin_core::{Estimate, Path, Seed};
+    use langevin_core::{Estimate, Path, Seed, Times};
 
     use super::*;
     use crate::schedule::CosineConfig;

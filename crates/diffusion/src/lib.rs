@@ -10,6 +10,7 @@ mod flat_rows;
 pub mod grid;
 pub mod guidance;
 pub mod information;
+mod levels;
 pub mod likelihood;
 pub mod mixture;
 pub mod objective;

@@ -9,7 +9,7 @@ use langevin_report::report::{Figure, Report, Section};
 use langevin_report::results::{Results, Row};
 use langevin_report::svg::{
     Axis, Bars, Colormap, Colour, HeatMap, Histogram, Layout, Line, LineChart, RankHistogram,
-    Reliability, ReliabilityBin, Scatter, Svg, Trajectories, TransportMap,
+    Reliability, ReliabilityBin, Scatter, Svg, Trajectories,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -91,14 +91,12 @@ fn trajectories(noise: &mut Noise) -> Result<Svg, Box<dyn Error>> {
 
 fn transport(noise: &mut Noise) -> Result<Svg, Box<dyn Error>> {
     let [x, y] = plane();
-    let pairs: Vec<_> = (0..150)
-        .map(|_| {
-            let [u, v] = [0.5 * noise.normal(), 0.5 * noise.normal()];
-            let radius = u.hypot(v).max(1e-9);
-            [[u, v], [u * (1.0 + 1.2 / radius), v * (1.0 + 1.2 / radius)]]
-        })
-        .collect();
-    Ok(TransportMap::new(x, y, &pairs).ends("reference", "data").render()?)
+    let pairs = (0..150).map(|_| {
+        let [u, v] = [0.5 * noise.normal(), 0.5 * noise.normal()];
+        let radius = u.hypot(v).max(1e-9);
+        vec![[u, v], [u * (1.0 + 1.2 / radius), v * (1.0 + 1.2 / radius)]]
+    });
+    Ok(Trajectories::new(x, y).paths(pairs).ends("reference", "data").render()?)
 }
 
 fn density(noise: &mut Noise) -> Result<Svg, Box<dyn Error>> {

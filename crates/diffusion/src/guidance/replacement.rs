@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use langevin_core::sampler::Arrival;
-use langevin_core::{Denoiser, History, Process, Result, Rng, Sampler, State, Times};
+use langevin_core::{Process, Result, Rng, Sampler, Stage, State, Times};
 
 /// A sampler that keeps the elements under `mask` at their known values, noised as the path says.
 ///
@@ -56,19 +56,11 @@ fn choose(mask: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 impl<S: Sampler> Sampler for Replaced<S> {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        history: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, t, s, .. } = stage;
         let mut x = x;
         for repeat in 1.. {
-            let mut arrival = self.sampler.step(process, denoiser, x, t, s, history, rng)?;
+            let mut arrival = self.sampler.step(stage, x, rng)?;
             arrival.x = self.put_back(process, &arrival.x, s, rng)?;
             if repeat >= self.repeats || s == 0.0 {
                 return Ok(arrival);

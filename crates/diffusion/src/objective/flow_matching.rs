@@ -1,10 +1,9 @@
 //! Conditional flow matching: the regression of the velocity.
 
-use langevin_core::{
-    Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State, Times,
-};
+use langevin_core::{Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State};
 use serde::{Deserialize, Serialize};
 
+use super::regression::Regression;
 use super::{TimeLaw, TimeLawConfig};
 
 /// `[objective] kind = "flow_matching"`.
@@ -45,10 +44,8 @@ impl Objective for FlowMatching {
         x_1: &State,
         rng: &mut Rng,
     ) -> Result<Loss> {
-        let t = Times::new(self.times.draw(reading.process().path(), rng));
-        let points = reading.process().path_points(&batch.x_0, x_1, &t, rng)?;
-        let x_t = State::new(points.iter().map(|point| point.x_t.clone()).collect());
-        let prediction = reading.predict(network, &x_t, &t, &batch.condition)?;
+        let Regression { t, points, prediction } =
+            Regression::new(self.times, reading, network, batch, x_1, rng)?;
         let per_sample = prediction.velocity_loss(&points)?;
         Ok(Loss { per_sample, times: t.values().to_vec() })
     }

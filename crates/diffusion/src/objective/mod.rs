@@ -2,6 +2,7 @@
 
 mod denoising;
 mod flow_matching;
+mod regression;
 mod time_law;
 mod weighting;
 

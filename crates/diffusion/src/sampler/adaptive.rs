@@ -2,7 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, History, Process, Result, Rng, Sampler, State, Times};
+use langevin_core::{ConfigError, Result, Rng, Sampler, Stage, State, Times};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, jump};
@@ -60,16 +60,8 @@ pub struct Adaptive {
 }
 
 impl Sampler for Adaptive {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let layout = Layout::of(process, &x)?;
         let field = |which: &[usize], times: &[f64], rows: &[f64]| {
             let times = Times::new(times.to_vec());

@@ -2,7 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, History, Process, Result, Rng, Sampler, State};
+use langevin_core::{ConfigError, Result, Rng, Sampler, Stage, State};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, jump};
@@ -53,16 +53,8 @@ pub struct Ancestral {
 }
 
 impl Sampler for Ancestral {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let tau = |path: &dyn langevin_core::Path| {
             if self.eta == 0.0 { 0.0 } else { self.eta.powi(2) * path.ancestral_tau(t, s) }

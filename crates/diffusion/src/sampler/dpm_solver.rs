@@ -2,9 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{
-    ConfigError, Denoiser, Estimate, History, Past, Path, Process, Result, Rng, Sampler, State,
-};
+use langevin_core::{ConfigError, Estimate, Past, Path, Result, Rng, Sampler, Stage, State};
 use serde::{Deserialize, Serialize};
 
 use super::{blend, denoise, jump};
@@ -113,16 +111,8 @@ impl DpmSolver {
 }
 
 impl Sampler for DpmSolver {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        history: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, history } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let weights = self.weights(process.path(), t, s, history.past());
         let past = history.past().iter().map(|past| (&past.x, &past.estimate));

@@ -1,7 +1,7 @@
 //! Euler's rule along the probability flow; τ-leaping on categories.
 
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, History, Process, Result, Rng, Sampler, State};
+use langevin_core::{ConfigError, Result, Rng, Sampler, Stage, State};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, follow, velocity};
@@ -29,16 +29,8 @@ impl EulerConfig {
 pub struct Euler;
 
 impl Sampler for Euler {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let u = velocity(process, &x, &estimate, t)?;
         Ok(Arrival { x: follow(process, &x, &u, s - t, rng)?, past: None })

@@ -3,7 +3,7 @@
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
 use langevin_core::{
-    ConfigError, Denoiser, Error, Estimate, History, Process, Result, Rng, Sampler, State, Times,
+    ConfigError, Error, Estimate, Process, Result, Rng, Sampler, Stage, State, Times,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,16 +49,8 @@ pub struct EulerMaruyama {
 }
 
 impl Sampler for EulerMaruyama {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let u = velocity(process, &x, &estimate, t)?;
         let stirred = if s == 0.0 || self.stochasticity == 0.0 {

@@ -2,7 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, History, Path, Process, Result, Rng, Sampler, State};
+use langevin_core::{ConfigError, Path, Result, Rng, Sampler, Stage, State};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, follow, velocity};
@@ -61,16 +61,8 @@ impl Heun {
 }
 
 impl Sampler for Heun {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        mut x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, mut x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let later = self.churned(process.path(), t);
         if later > t {
             x = process.map([&x], |c, [x]| {

@@ -2,7 +2,7 @@
 
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
-use langevin_core::{ConfigError, Denoiser, History, Process, Result, Rng, Sampler, State, Times};
+use langevin_core::{ConfigError, Result, Rng, Sampler, Stage, State, Times};
 use serde::{Deserialize, Serialize};
 
 use super::{denoise, jump};
@@ -46,16 +46,8 @@ impl PredictorCorrectorConfig {
 pub struct PredictorCorrector(PredictorCorrectorConfig);
 
 impl Sampler for PredictorCorrector {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        x: State,
-        t: f64,
-        s: f64,
-        _: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let mut x = jump(process, &x, &estimate, (t, s), |path| path.ancestral_tau(t, s), rng)?;
         if s == 0.0 {

@@ -3,7 +3,7 @@
 use langevin_core::config::require;
 use langevin_core::sampler::Arrival;
 use langevin_core::{
-    ConfigError, Denoiser, Estimate, History, Past, Path, Process, Result, Rng, Sampler, State,
+    ConfigError, Estimate, Past, Path, Process, Result, Rng, Sampler, Stage, State,
 };
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -89,16 +89,8 @@ impl Unipc {
 }
 
 impl Sampler for Unipc {
-    fn step(
-        &self,
-        process: &Process,
-        denoiser: &dyn Denoiser,
-        mut x: State,
-        t: f64,
-        s: f64,
-        history: &History,
-        rng: &mut Rng,
-    ) -> Result<Arrival> {
+    fn step(&self, stage: &Stage, mut x: State, rng: &mut Rng) -> Result<Arrival> {
+        let &Stage { process, denoiser, t, s, history } = stage;
         let path = process.path();
         let mut here = Past { t, estimate: denoise(denoiser, &x, t)?, x: x.clone() };
         let past: Vec<&Past> = history.past().iter().collect();

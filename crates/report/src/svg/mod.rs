@@ -5,8 +5,7 @@
 //! | figure | for |
 //! |---|---|
 //! | [`Scatter`] | samples beside data in the plane |
-//! | [`Trajectories`] | paths from the reference to the data |
-//! | [`TransportMap`] | source points, target points and what joins them |
+//! | [`Trajectories`] | paths from the reference to the data; a transport map, where each has two places |
 //! | [`HeatMap`] | a field on a grid, a density |
 //! | [`LineChart`] | losses, convergence order, quality against network evaluations |
 //! | [`Histogram`] | a distribution, with its theoretical density |
@@ -34,7 +33,6 @@ mod scatter;
 mod style;
 mod ticks;
 mod trajectories;
-mod transport;
 
 use std::path::Path;
 
@@ -51,7 +49,6 @@ pub use line_chart::LineChart;
 pub use scatter::Scatter;
 pub use style::{Colour, stylesheet};
 pub use trajectories::Trajectories;
-pub use transport::TransportMap;
 
 use crate::WriteError;
 
