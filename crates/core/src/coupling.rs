@@ -40,4 +40,13 @@ pub trait Coupling: std::fmt::Debug + Send + Sync {
         condition: &Condition,
         rng: &mut Rng,
     ) -> Result<Pairing>;
+
+    /// Paired reference samples moved nearer to their data by symmetries of the reference's law
+    /// (rotations, exchanges of points), which leave its marginal as it is; nothing if the rule knows none.
+    ///
+    /// # Errors
+    /// [`crate::Error::Coupling`] if the rule's solver fails.
+    fn align(&self, _process: &Process, _x_0: &State, _x_1: &State) -> Result<Option<State>> {
+        Ok(None)
+    }
 }

@@ -15,6 +15,8 @@ pub struct Component {
     pub factor: Arc<dyn Factor>,
     /// How it goes from data to reference.
     pub path: Arc<dyn Path>,
+    /// Its loss counts so much beside the others'.
+    pub weight: f64,
 }
 
 /// The law of `x_t`: what training and sampling have in common.
@@ -33,8 +35,30 @@ impl Process {
             name: name.into(),
             factor: factor.clone(),
             path: path_of(name),
+            weight: 1.0,
         };
         Self(space.factors().map(component).collect())
+    }
+
+    /// The same with the weights of losses that `weight_of` gives for names of factors.
+    #[must_use]
+    pub fn weighted(mut self, weight_of: impl Fn(&str) -> f64) -> Self {
+        for component in &mut self.0 {
+            component.weight = weight_of(&component.name);
+        }
+        self
+    }
+
+    /// The same process for samples of the size of `x`, where sizes differ: molecules, crystals.
+    #[must_use]
+    pub fn shaped_like(&self, x: &State) -> Self {
+        let component = |(c, part): (&Component, &candle_core::Tensor)| {
+            let shape = &part.dims()[1..];
+            let fits = c.factor.shape() == shape;
+            let factor = if fits { c.factor.clone() } else { c.factor.shaped(shape) };
+            Component { factor, ..c.clone() }
+        };
+        Self(self.0.iter().zip(x.parts()).map(component).collect())
     }
 
     /// Factors with their paths.

@@ -103,6 +103,12 @@ impl Reading {
         Self { process, head }
     }
 
+    /// The same reading for samples of the size of `x`.
+    #[must_use]
+    pub fn shaped_like(&self, x: &State) -> Self {
+        Self { process: self.process.shaped_like(x), head: self.head }
+    }
+
     /// The process.
     pub fn process(&self) -> &Process {
         &self.process
@@ -170,7 +176,7 @@ impl Prediction<'_> {
         })
     }
 
-    /// Loss of the estimate per sample, factors added: `[B]`.
+    /// Loss of the estimate per sample, factors added by their weights: `[B]`.
     ///
     /// # Errors
     /// As [`Prediction::estimate`].
@@ -181,7 +187,7 @@ impl Prediction<'_> {
         })
     }
 
-    /// Loss of the velocity per sample, factors added: `[B]`.
+    /// Loss of the velocity per sample, factors added by their weights: `[B]`.
     ///
     /// # Errors
     /// As [`Prediction::estimate`].
@@ -197,9 +203,14 @@ impl Prediction<'_> {
         points: &[PathPoint],
         loss: impl Fn(usize, &PathPoint) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mut total = loss(0, &points[0])?;
-        for (i, point) in points.iter().enumerate().skip(1) {
-            total = (total + loss(i, point)?)?;
+        let components = self.reading.process.components();
+        let weighted = |i: usize| -> Result<Tensor> {
+            let own = loss(i, &points[i])?;
+            Ok(if components[i].weight == 1.0 { own } else { (own * components[i].weight)? })
+        };
+        let mut total = weighted(0)?;
+        for i in 1..points.len() {
+            total = (total + weighted(i)?)?;
         }
         Ok(total)
     }

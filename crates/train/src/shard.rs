@@ -58,11 +58,12 @@ impl Feed for CoupledFeed {
     fn shard(&self, position: u64, rng: &mut Rng) -> Result<Shard> {
         let batch = self.source.batch(position, rng)?;
         let x_0 = batch.x_0.to_dtype(self.dtype)?;
+        let process = self.process.shaped_like(&x_0);
         let x_1 = match &batch.x_1 {
             Some(x_1) => x_1.to_dtype(self.dtype)?,
-            None => self.process.reference(self.dtype, &Device::Cpu, rng)?,
+            None => process.reference(self.dtype, &Device::Cpu, rng)?,
         };
-        let pairing = self.coupling.couple(&self.process, &x_0, &x_1, &batch.condition, rng)?;
+        let pairing = self.coupling.couple(&process, &x_0, &x_1, &batch.condition, rng)?;
         let in_order = |rows: &[usize]| rows.iter().enumerate().all(|(i, &row)| i == row);
         let (data, reference) = (pairing.data_rows(), pairing.reference_rows());
         let x_1 = if in_order(&reference) { x_1 } else { x_1.select(&reference)? };
@@ -71,6 +72,7 @@ impl Feed for CoupledFeed {
         } else {
             (x_0.select(&data)?, batch.condition.select(&data)?)
         };
+        let x_1 = self.coupling.align(&process, &x_0, &x_1)?.unwrap_or(x_1);
         Ok(Shard { batch: Batch { x_0, x_1: batch.x_1.map(|_| x_1.clone()), condition }, x_1 })
     }
 
@@ -182,7 +184,8 @@ impl ObjectiveLoss {
 
 impl ShardLoss for ObjectiveLoss {
     fn loss(&self, shard: &Shard, rng: &mut Rng) -> Result<Loss> {
-        let (reading, network) = (&self.reading, self.network.as_ref());
+        let reading = &self.reading.shaped_like(&shard.batch.x_0);
+        let network = self.network.as_ref();
         if self.hide_condition == 0.0 {
             return self.objective.loss(reading, network, &shard.batch, &shard.x_1, rng);
         }

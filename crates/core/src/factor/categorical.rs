@@ -1,5 +1,7 @@
 //! Classes: a mask or the uniform law as reference, jumps as steps.
 
+use std::sync::Arc;
+
 use candle_core::{D, DType, Device, Tensor};
 
 use super::{Factor, PathPoint};
@@ -120,6 +122,10 @@ impl Factor for Categorical {
 
     fn estimate_shape(&self) -> Vec<usize> {
         vec![self.shape[0], self.classes]
+    }
+
+    fn shaped(&self, shape: &[usize]) -> Arc<dyn Factor> {
+        Arc::new(Self { shape: [shape[0]], ..self.clone() })
     }
 
     fn degrees_of_freedom(&self) -> usize {

@@ -1,6 +1,7 @@
 //! Flat factors: Euclidean, centred, and fields on a grid.
 
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -60,6 +61,10 @@ impl<L: NoiseLaw> Factor for Flat<L> {
 
     fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    fn shaped(&self, shape: &[usize]) -> Arc<dyn Factor> {
+        Arc::new(Self { shape: shape.to_vec(), law: self.law.clone() })
     }
 
     fn degrees_of_freedom(&self) -> usize {

@@ -49,6 +49,9 @@ pub trait Factor: Debug + Send + Sync {
     /// Degrees of freedom of one sample.
     fn degrees_of_freedom(&self) -> usize;
 
+    /// The same factor for parts of another `shape`, with as many axes: molecules of another size.
+    fn shaped(&self, shape: &[usize]) -> Arc<dyn Factor>;
+
     /// A reference sample `x_1` for each id of `rng`.
     fn reference(&self, dtype: DType, device: &Device, rng: &mut Rng) -> Result<Tensor>;
 

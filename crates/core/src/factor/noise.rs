@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::{ConfigError, Result, Rng};
 
 /// A centred Gaussian law on `R^shape`, standard on its support.
-pub trait NoiseLaw: Debug + Send + Sync + Clone {
+pub trait NoiseLaw: Debug + Send + Sync + Clone + 'static {
     /// What this is, for messages.
     const KIND: &'static str;
 

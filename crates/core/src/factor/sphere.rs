@@ -1,6 +1,7 @@
 //! The unit sphere S², for points on the globe.
 
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Tensor};
 
@@ -61,6 +62,10 @@ impl Factor for Sphere {
 
     fn shape(&self) -> &[usize] {
         &[3]
+    }
+
+    fn shaped(&self, _: &[usize]) -> Arc<dyn Factor> {
+        Arc::new(*self)
     }
 
     fn degrees_of_freedom(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Coordinates that wrap at 1: fractional coordinates, angles in turns.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 
 use super::{Factor, PathPoint};
@@ -79,6 +81,10 @@ impl Factor for Torus {
 
     fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    fn shaped(&self, shape: &[usize]) -> Arc<dyn Factor> {
+        Arc::new(Self { shape: shape.to_vec(), ..self.clone() })
     }
 
     fn degrees_of_freedom(&self) -> usize {

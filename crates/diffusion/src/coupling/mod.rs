@@ -1,5 +1,6 @@
 //! Couplings: which reference sample is paired with which datum.
 
+mod equivariant;
 mod independent;
 mod optimal;
 mod sinkhorn;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use langevin_core::{ConfigError, Coupling, Error};
 use serde::{Deserialize, Serialize};
 
+pub use equivariant::Equivariant;
 pub use independent::{Independent, Paired};
 pub use optimal::{Optimal, OptimalConfig};
 pub use sinkhorn::{SinkhornCoupling, SinkhornCouplingConfig};
@@ -23,6 +25,8 @@ pub enum CouplingConfig {
     Paired(NoOptions),
     /// Exact optimal transport within the batch; aware of conditions if told so.
     Optimal(OptimalConfig),
+    /// Any reference cloud with any datum, each exchanged and rotated towards it.
+    Equivariant(NoOptions),
     /// Entropic optimal transport within the batch.
     Sinkhorn(SinkhornCouplingConfig),
 }
@@ -42,6 +46,7 @@ impl CouplingConfig {
             Self::Independent(_) => Arc::new(Independent),
             Self::Paired(_) => Arc::new(Paired),
             Self::Optimal(config) => Arc::new(config.build()?),
+            Self::Equivariant(_) => Arc::new(Equivariant),
             Self::Sinkhorn(config) => Arc::new(config.build()?),
         })
     }

@@ -36,6 +36,14 @@ pub enum TimeLawConfig {
         #[serde(default)]
         stratified: bool,
     },
+    /// 1 − t with density ∝ (1 − t)^(exponent − 1), Beta(exponent, 1): above 1, more times near the data.
+    Power {
+        /// The exponent; above 0. Irwin et al. (2024) take 2.
+        exponent: f64,
+        /// As in [`TimeLawConfig::LogNormal`].
+        #[serde(default)]
+        stratified: bool,
+    },
     /// λ = ln(α/σ) uniform.
     LogSnr {
         /// Lowest λ (most noise).
@@ -67,6 +75,9 @@ impl TimeLawConfig {
                 finite("mean", mean)?;
                 crate::schedule::positive("sd", sd)?;
             }
+            Self::Power { exponent, .. } => {
+                crate::schedule::positive("exponent", exponent)?;
+            }
             Self::LogSnr { min, max, .. } => {
                 finite("min", min)?;
                 require("max", max, |m| m > min && m.is_finite(), "a number above min")?;
@@ -96,6 +107,7 @@ impl TimeLaw {
             TimeLawConfig::Uniform { stratified }
             | TimeLawConfig::LogNormal { stratified, .. }
             | TimeLawConfig::LogitNormal { stratified, .. }
+            | TimeLawConfig::Power { stratified, .. }
             | TimeLawConfig::LogSnr { stratified, .. } => stratified,
         }
     }
@@ -110,6 +122,7 @@ impl TimeLaw {
             TimeLawConfig::LogitNormal { mean, sd, .. } => {
                 1.0 / (1.0 + (-normal(mean, sd).inverse_cdf(u)).exp())
             }
+            TimeLawConfig::Power { exponent, .. } => 1.0 - (1.0 - u).powf(1.0 / exponent),
             TimeLawConfig::LogSnr { min, max, .. } => path.time_of_log_snr(min + (max - min) * u),
         }
     }
@@ -125,6 +138,7 @@ impl TimeLaw {
             TimeLawConfig::LogitNormal { mean, sd, .. } => {
                 normal(mean, sd).cdf((t / (1.0 - t)).ln())
             }
+            TimeLawConfig::Power { exponent, .. } => 1.0 - (1.0 - t).powf(exponent),
             TimeLawConfig::LogSnr { min, max, .. } => {
                 ((max - path.log_snr(t)) / (max - min)).clamp(0.0, 1.0)
             }
@@ -151,11 +165,12 @@ mod tests {
         let n = 20_000;
         let linear = LinearConfig::default().build().unwrap();
         let edm = EdmConfig::default().build().unwrap();
-        let cases = |stratified| -> [(TimeLawConfig, &dyn Path); 4] {
+        let cases = |stratified| -> [(TimeLawConfig, &dyn Path); 5] {
             [
                 (TimeLawConfig::Uniform { stratified }, &linear),
                 (TimeLawConfig::LogNormal { mean: -1.2, sd: 1.2, stratified }, &edm),
                 (TimeLawConfig::LogitNormal { mean: 0.3, sd: 1.0, stratified }, &linear),
+                (TimeLawConfig::Power { exponent: 2.0, stratified }, &linear),
                 (TimeLawConfig::LogSnr { min: -3.0, max: 4.0, stratified }, &linear),
             ]
         };
