@@ -5,3 +5,5 @@
 
 pub mod element;
 pub mod record;
+pub mod source;
+pub mod space;

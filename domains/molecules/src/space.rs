@@ -1,0 +1,161 @@
+//! Molecules as states: centred positions and species.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use langevin_core::factor::{Base, Categorical, Centred, Space};
+use langevin_core::{Domain, Error, Result, State};
+use serde::{Deserialize, Serialize};
+
+use crate::element::Element;
+use crate::record::Molecule;
+
+/// Name of the factor of positions.
+pub const POSITIONS: &str = "positions";
+/// Name of the factor of species.
+pub const SPECIES: &str = "species";
+
+/// What a set of molecules is made of: measured, never written by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Molecules {
+    /// Elements, by atomic number; a species is a place in this list.
+    pub elements: Vec<Element>,
+    /// Å per unit of a state's positions: the root mean square of their centred coordinates.
+    pub scale: f64,
+    /// Molecules of each number of atoms.
+    pub sizes: BTreeMap<usize, u64>,
+}
+
+impl Molecules {
+    /// Elements, scale and sizes of `molecules`; nothing if there are none.
+    pub fn measured(molecules: &[Molecule]) -> Option<Self> {
+        let (mut square, mut count) = (0.0, 0usize);
+        let (mut elements, mut sizes) = (Vec::new(), BTreeMap::new());
+        for molecule in molecules {
+            elements.extend(molecule.species().iter().copied());
+            elements.sort_unstable();
+            elements.dedup();
+            *sizes.entry(molecule.len()).or_default() += 1;
+            for position in centred(molecule.positions()) {
+                square += position.iter().map(|x| x * x).sum::<f64>();
+            }
+            count += 3 * molecule.len();
+        }
+        // A set of single atoms has no extent to standardise.
+        let scale = if square > 0.0 { (square / count as f64).sqrt() } else { 1.0 };
+        (!molecules.is_empty()).then_some(Self { elements, scale, sizes })
+    }
+
+    /// Place of `element` in the list of elements.
+    fn species(&self, element: Element) -> Result<u32> {
+        let place = self.elements.iter().position(|&own| own == element);
+        place.map(|place| place as u32).ok_or_else(|| Error::Shape {
+            what: format!("element {element} among {:?}", self.elements),
+            found: vec![usize::from(element.number())],
+            expected: vec![self.elements.len()],
+        })
+    }
+}
+
+/// Positions with their mean at the origin.
+pub fn centred(positions: &[[f64; 3]]) -> impl Iterator<Item = [f64; 3]> + '_ {
+    let n = positions.len() as f64;
+    let mean: [f64; 3] = std::array::from_fn(|k| positions.iter().map(|p| p[k]).sum::<f64>() / n);
+    positions.iter().map(move |p| std::array::from_fn(|k| p[k] - mean[k]))
+}
+
+impl Domain for Molecules {
+    type Record = Molecule;
+
+    /// The space of molecules of two atoms; [`langevin_core::Process::shaped_like`] makes it that of others.
+    fn space(&self) -> Space {
+        Space::of(POSITIONS, Centred::new(2, 3))
+            .and(SPECIES, Categorical::new(2, self.elements.len(), Base::Uniform))
+    }
+
+    fn encode(&self, records: &[Molecule]) -> Result<State> {
+        let n = records.first().map_or(0, Molecule::len);
+        if let Some(other) = records.iter().find(|molecule| molecule.len() != n) {
+            let (found, expected) = (vec![other.len()], vec![n]);
+            return Err(Error::Shape { what: "atoms of a batch".into(), found, expected });
+        }
+        let positions = records.iter().flat_map(|molecule| centred(molecule.positions()));
+        let positions: Vec<f64> = positions.flatten().map(|x| x / self.scale).collect();
+        let species = records.iter().flat_map(|molecule| molecule.species());
+        let species = species.map(|&e| self.species(e)).collect::<Result<Vec<u32>>>()?;
+        let (batch, device) = (records.len(), &Device::Cpu);
+        Ok(State::new(vec![
+            Tensor::from_vec(positions, (batch, n, 3), device)?,
+            Tensor::from_vec(species, (batch, n), device)?,
+        ]))
+    }
+
+    /// Atoms with the elements that the species stand for; positions in Å.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`], or [`Error::Shape`] if atoms coincide: a state that is no molecule.
+    fn decode(&self, state: &State) -> Result<Vec<Molecule>> {
+        let positions = state.part(0).to_dtype(DType::F64)?.to_vec3::<f64>()?;
+        let species = state.part(1).to_vec2::<u32>()?;
+        let one = |(positions, species): (&Vec<Vec<f64>>, &Vec<u32>)| {
+            let scaled = |p: &Vec<f64>| std::array::from_fn(|k| p[k] * self.scale);
+            let elements = species.iter().map(|&class| self.elements[class as usize]).collect();
+            Molecule::new(elements, positions.iter().map(scaled).collect()).map_err(|error| {
+                let what = format!("a molecule: {error}");
+                Error::Shape { what, found: vec![species.len()], expected: vec![species.len()] }
+            })
+        };
+        positions.iter().zip(&species).map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn molecules() -> Vec<Molecule> {
+        let carbon_dioxide = vec![[1.0, 0.0, 0.0], [2.16, 0.0, 0.0], [3.32, 0.0, 0.0]];
+        let water = vec![[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0]];
+        vec![
+            Molecule::new(vec![Element::O, Element::C, Element::O], carbon_dioxide).unwrap(),
+            Molecule::new(vec![Element::O, Element::H, Element::H], water).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn statistics_are_those_of_the_set() {
+        let domain = Molecules::measured(&molecules()).unwrap();
+        assert_eq!(domain.elements, [Element::H, Element::C, Element::O]);
+        assert_eq!(domain.sizes, [(3, 2)].into());
+        let water: f64 = 2.0 * 0.76f64.powi(2) + 0.59f64.powi(2) * (4.0 + 1.0 + 1.0) / 9.0;
+        let expected = ((2.0 * 1.16f64.powi(2) + water) / 18.0).sqrt();
+        assert!((domain.scale - expected).abs() < 1e-12);
+        assert!(Molecules::measured(&[]).is_none());
+    }
+
+    #[test]
+    fn decoding_undoes_encoding_up_to_the_centre() {
+        let domain = Molecules::measured(&molecules()).unwrap();
+        let state = domain.encode(&molecules()).unwrap();
+        let mean = state.part(0).mean(1).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(mean.to_scalar::<f64>().unwrap() < 1e-12);
+        let back = domain.decode(&state).unwrap();
+        for (back, molecule) in back.iter().zip(molecules()) {
+            assert_eq!(back.species(), molecule.species());
+            for (a, b) in back.positions().iter().zip(centred(molecule.positions())) {
+                assert!((0..3).all(|k| (a[k] - b[k]).abs() < 1e-12));
+            }
+        }
+    }
+
+    #[test]
+    fn other_sizes_and_elements_are_refused() {
+        let domain = Molecules::measured(&molecules()).unwrap();
+        let hydrogen = Molecule::new(vec![Element::H; 2], vec![[0.0; 3], [0.74, 0.0, 0.0]]);
+        let mixed = [molecules()[0].clone(), hydrogen.unwrap()];
+        assert!(domain.encode(&mixed).is_err());
+        let sulfur = Molecule::new(vec![Element::S], vec![[0.0; 3]]).unwrap();
+        let error = domain.encode(&[sulfur]).unwrap_err().to_string();
+        assert!(error.contains("element S among [H, C, O]"), "{error}");
+    }
+}
