@@ -24,7 +24,7 @@ pub struct Transition {
     pub noise: f64,
     /// Fraction of the way to the reference at `t` (curved and discrete factors).
     pub kappa_t: f64,
-    /// Fraction of the way to the reference at `s`.
+    /// Fraction of the way to the reference at `s`; 0 at the data, whatever the schedule.
     pub kappa_s: f64,
     /// Part τ of the remaining noise that is drawn anew.
     pub tau: f64,
@@ -80,6 +80,12 @@ pub trait Path: Debug + Send + Sync {
         (r.beta * c.alpha - c.beta * r.alpha) / (c.alpha + c.beta).powi(2)
     }
 
+    /// κ_s of a jump to `s`: at the data nothing is left of the reference, even where a schedule keeps
+    /// noise of σ_min there. A mask is no datum.
+    fn kappa_arrived(&self, s: f64) -> f64 {
+        if s == 0.0 { 0.0 } else { self.kappa(s) }
+    }
+
     /// g², the squared diffusion coefficient of the noising equation whose marginals are this path's.
     ///
     /// g² = dσ²/dt − 2 (α'/α) σ². Source: Kingma et al. (2021), eq. 24 of the appendix.
@@ -108,7 +114,7 @@ pub trait Path: Debug + Send + Sync {
             pull: c_s.alpha - c_t.alpha * keep,
             noise: tau.sqrt() * c_s.beta,
             kappa_t: self.kappa(t),
-            kappa_s: self.kappa(s),
+            kappa_s: self.kappa_arrived(s),
             tau,
         }
     }

@@ -188,6 +188,10 @@ impl Factor for Categorical {
         Err(Error::Undefined { factor: "Categorical", what: "score" })
     }
 
+    fn moves_by_rates(&self) -> bool {
+        true
+    }
+
     /// τ-leaping: each variable leaves with probability 1 − exp(−|dt| Σ_{j≠x} rate_j).
     fn follow(&self, x: &Tensor, rates: &Tensor, dt: &Times, rng: &mut Rng) -> Result<Tensor> {
         // A blend of rates can dip below zero by extrapolation; a negative rate is no jump.

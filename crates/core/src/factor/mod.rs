@@ -107,6 +107,12 @@ pub trait Factor: Debug + Send + Sync {
         false
     }
 
+    /// Whether [`Factor::velocity`] gives jump rates. These grow as 1/t, so no step of finite rates resolves
+    /// everything: whoever follows velocities takes the last step, to the data, by [`Factor::jump`].
+    fn moves_by_rates(&self) -> bool {
+        false
+    }
+
     /// The point reached from `x` along `tangent` in time `dt` (one per sample, usually negative).
     ///
     /// Jumps are drawn from `rng` on categories; other factors leave it alone.

@@ -24,7 +24,8 @@ impl EulerConfig {
 /// `x_s = exp_{x_t}((s − t) u(x_t, t))`, order 1, one evaluation per step.
 ///
 /// On categories the velocity is a row of jump rates and the step a τ-leap: each variable jumps with
-/// probability `1 − exp(−(t − s) Σ rates)` (Gillespie 2001; Campbell et al. 2022).
+/// probability `1 − exp(−(t − s) Σ rates)` (Gillespie 2001; Campbell et al. 2022). The last step, to t = 0,
+/// draws every variable from its estimate, so that no mask stays.
 #[derive(Debug, Clone, Copy)]
 pub struct Euler;
 
@@ -33,6 +34,6 @@ impl Sampler for Euler {
         let &Stage { process, denoiser, t, s, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let u = velocity(process, &x, &estimate, t)?;
-        Ok(Arrival { x: follow(process, &x, &u, s - t, rng)?, past: None })
+        Ok(Arrival { x: follow(process, &x, &estimate, &u, (t, s), rng)?, past: None })
     }
 }

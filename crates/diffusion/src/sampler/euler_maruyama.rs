@@ -58,7 +58,7 @@ impl Sampler for EulerMaruyama {
         } else {
             self.stir(process, &x, &estimate, t, t - s, rng)?
         };
-        Ok(Arrival { x: follow(process, &stirred, &u, s - t, rng)?, past: None })
+        Ok(Arrival { x: follow(process, &stirred, &estimate, &u, (t, s), rng)?, past: None })
     }
 }
 

@@ -69,9 +69,9 @@ impl Sampler for Heun {
                 c.factor.renoise(c.path.as_ref(), x, t, later, self.0.noise, rng)
             })?;
         }
-        let dt = s - later;
-        let first = velocity(process, &x, &denoise(denoiser, &x, later)?, later)?;
-        let ahead = follow(process, &x, &first, dt, rng)?;
+        let estimate = denoise(denoiser, &x, later)?;
+        let first = velocity(process, &x, &estimate, later)?;
+        let ahead = follow(process, &x, &estimate, &first, (later, s), rng)?;
         if s == 0.0 {
             return Ok(Arrival { x: ahead, past: None });
         }
@@ -79,6 +79,6 @@ impl Sampler for Heun {
         let mean = process.map([&x, &ahead, &first, &second], |c, [x, ahead, first, second]| {
             Ok(((first + c.factor.transport(ahead, x, second)?)? * 0.5)?)
         })?;
-        Ok(Arrival { x: follow(process, &x, &mean, dt, rng)?, past: None })
+        Ok(Arrival { x: follow(process, &x, &estimate, &mean, (later, s), rng)?, past: None })
     }
 }

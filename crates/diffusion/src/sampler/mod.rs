@@ -55,6 +55,23 @@ pub enum SamplerConfig {
 }
 
 impl SamplerConfig {
+    /// Whether steps add noise: that of a Gaussian reference, which must then be one.
+    pub fn draws_noise(&self) -> bool {
+        match self {
+            Self::Ddpm(_)
+            | Self::DpmSolverSde(_)
+            | Self::EulerMaruyama(_)
+            | Self::PredictorCorrector(_) => true,
+            Self::Ddim(config) => config.eta > 0.0,
+            Self::Heun(config) => config.churn > 0.0,
+            Self::Euler(_)
+            | Self::TauLeaping(_)
+            | Self::DpmSolver(_)
+            | Self::Unipc(_)
+            | Self::Adaptive(_) => false,
+        }
+    }
+
     /// The sampler.
     ///
     /// # Errors
@@ -103,10 +120,26 @@ fn velocity(process: &Process, x: &State, estimate: &Estimate, t: f64) -> Result
     })
 }
 
-/// `x` moved along `tangent` for `dt`.
-fn follow(process: &Process, x: &State, tangent: &State, dt: f64, rng: &mut Rng) -> Result<State> {
-    let times = Times::all(x.samples()?, dt);
-    process.map([x, tangent], |c, [x, tangent]| c.factor.follow(x, tangent, &times, rng))
+/// `x` moved from `t` to `s` along `tangent`, the velocity of `estimate`.
+///
+/// Factors that move by rates jump to the estimate in the last step: a rate leaves something behind, a
+/// mask perhaps, and what it would leave is settled by the same estimate.
+fn follow(
+    process: &Process,
+    x: &State,
+    estimate: &Estimate,
+    tangent: &State,
+    (t, s): (f64, f64),
+    rng: &mut Rng,
+) -> Result<State> {
+    let times = Times::all(x.samples()?, s - t);
+    process.map([x, estimate, tangent], |c, [x, estimate, tangent]| {
+        if s == 0.0 && c.factor.moves_by_rates() {
+            c.factor.jump(x, estimate, &c.path.transition(t, s, 0.0), rng)
+        } else {
+            c.factor.follow(x, tangent, &times, rng)
+        }
+    })
 }
 
 /// `Σ w_k estimate_k`, each made at its own state, as an estimate at `at`.

@@ -69,7 +69,7 @@ impl Path for Brownian {
             pull: 1.0 - keep,
             noise: self.sigma * (tau * s * (t - s) / t).sqrt(),
             kappa_t: self.kappa(t),
-            kappa_s: self.kappa(s),
+            kappa_s: self.kappa_arrived(s),
             tau,
         }
     }

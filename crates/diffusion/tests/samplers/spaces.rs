@@ -13,8 +13,10 @@ use langevin_diffusion::sampler::{
     AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
     EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
 };
-use langevin_diffusion::schedule::{LinearConfig, VariancePreservingConfig};
-use langevin_diffusion::{GridConfig, SamplerConfig};
+use langevin_diffusion::schedule::{
+    CosineConfig, LinearConfig, VarianceExplodingConfig, VariancePreservingConfig,
+};
+use langevin_diffusion::{GridConfig, PathConfig, SamplerConfig};
 use langevin_testing::{assert_within, contract};
 
 use super::{line, reference, two_bumps};
@@ -39,7 +41,8 @@ fn product() -> Process {
     Process::new(&space, Arc::new(LinearConfig::default().build().unwrap()))
 }
 
-/// Samples of [`Home`]: the largest misses of the two points, and the part of classes that are right.
+/// Samples of [`Home`] at the end of `grid`: the largest misses of the two points, and the part of classes
+/// that are right.
 fn arrive(config: &SamplerConfig, grid: &TimeGrid, n: usize) -> [f64; 3] {
     let (x_1, rng) = reference(&product(), n);
     let sampler = config.build().unwrap();
@@ -53,33 +56,82 @@ fn arrive(config: &SamplerConfig, grid: &TimeGrid, n: usize) -> [f64; 3] {
 
 /// One sampler brings every factor of a product home, and no sample sees its batch.
 ///
-/// Samplers that jump are exact on point masses. Those that follow rates leave a wrong class behind
-/// with probability Π exp(−∫ rate), where a step of length h at time t counts h/t, Heun's the mean of
-/// h/t and h/s; the part that is right is binomial, tolerance 5 standard errors.
+/// The last step is exact on point masses, whatever the sampler, and so is every step of one that jumps.
+/// Those that follow rates have left a wrong class behind with probability Π exp(−∫ rate) one step
+/// earlier, where a step of length h at time t counts h/t, Heun's the mean of h/t and h/s; the part that
+/// is right then is binomial, tolerance 5 standard errors. A jump to κ_s keeps the part κ_s of the classes.
 #[test]
 fn product_spaces_are_moved_by_the_same_samplers() {
     let (n, steps) = (20_000, 40);
     let grid = TimeGrid::linear(1.0, 0.0, steps).unwrap();
+    let early = TimeGrid::new(grid.times()[..steps].to_vec()).unwrap();
     let left = |of_step: &dyn Fn(f64, f64) -> f64| {
-        let total: f64 = grid.steps().map(|(t, s)| of_step(t, s)).sum();
+        let total: f64 = early.steps().map(|(t, s)| of_step(t, s)).sum();
         2.0 / 3.0 * (-total).exp()
     };
     let euler = left(&|t, s| (t - s) / t);
-    let heun = left(&|t, s| if s > 0.0 { 0.5 * (t - s) * (1.0 / t + 1.0 / s) } else { 1.0 });
+    let heun = left(&|t, s| 0.5 * (t - s) * (1.0 / t + 1.0 / s));
+    let jump = left(&|t, s| (t / s).ln());
     for (config, wrong) in [
         (SamplerConfig::Euler(EulerConfig {}), euler),
         (SamplerConfig::TauLeaping(EulerConfig {}), euler),
         (SamplerConfig::Heun(HeunConfig::default()), heun),
-        (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), 0.0),
-        (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), 0.0),
-        (SamplerConfig::Unipc(UnipcConfig { order: 2 }), 0.0),
+        (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), jump),
+        (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), jump),
+        (SamplerConfig::Unipc(UnipcConfig { order: 2 }), jump),
     ] {
         let [x, angle, right] = arrive(&config, &grid, n);
         assert!(x < 1e-9 && angle < 1e-9, "{config:?}: {x:e} {angle:e}");
+        assert_eq!(right, 1.0, "{config:?}");
+        let [_, _, right] = arrive(&config, &early, n);
         let error = (wrong * (1.0 - wrong) / n as f64).sqrt();
         assert_within(&format!("{config:?}"), right, 1.0 - wrong, 5.0 * error);
         let sampler = config.build().unwrap();
         contract::sampler(sampler.as_ref(), &product(), &Home, &grid);
+    }
+}
+
+/// Every sampler that takes categories, on all schedules: some are coarse, and one never quite gives up
+/// its noise.
+#[test]
+fn no_mask_stays_in_a_sample() {
+    struct Even;
+    impl Denoiser for Even {
+        fn denoise(&self, x: &State, _: &Times) -> Result<Estimate> {
+            let shape = (x.samples()?, 4, 3);
+            let even = Tensor::zeros(shape, DType::F64, &Device::Cpu)?;
+            Ok(State::single((even - 3f64.ln())?))
+        }
+    }
+    let probability_flow = EulerMaruyamaConfig { stochasticity: 0.0 };
+    for config in [
+        PathConfig::Linear(LinearConfig::default()),
+        PathConfig::Cosine(CosineConfig {}),
+        PathConfig::VarianceExploding(VarianceExplodingConfig { sigma_min: 0.5, sigma_max: 50.0 }),
+    ] {
+        let path = config.build().unwrap();
+        let space = Space::of("class", Categorical::new(4, 3, Base::Mask));
+        let process = Process::new(&space, path.clone());
+        let grid = GridConfig::Uniform { steps: 3 }.build(path.as_ref()).unwrap();
+        for sampler in [
+            SamplerConfig::Ddpm(DdpmConfig {}),
+            SamplerConfig::Ddim(DdimConfig { eta: 0.0 }),
+            SamplerConfig::Ddim(DdimConfig { eta: 0.5 }),
+            SamplerConfig::Euler(EulerConfig {}),
+            SamplerConfig::TauLeaping(EulerConfig {}),
+            SamplerConfig::Heun(HeunConfig::default()),
+            SamplerConfig::Heun(HeunConfig { churn: 0.2, ..HeunConfig::default() }),
+            SamplerConfig::DpmSolver(DpmSolverConfig { order: 3 }),
+            SamplerConfig::DpmSolverSde(DpmSolverSdeConfig::default()),
+            SamplerConfig::Unipc(UnipcConfig { order: 3 }),
+            SamplerConfig::EulerMaruyama(probability_flow),
+        ] {
+            let (x_1, rng) = reference(&process, 500);
+            let built = sampler.build().unwrap();
+            let x = sample(&process, &Even, built.as_ref(), &grid, x_1, &rng, &mut Silent).unwrap();
+            let highest = x.part(0).max_all().unwrap().to_scalar::<u32>().unwrap();
+            assert!(highest < 3, "{sampler:?} on {config:?} leaves a mask");
+        }
     }
 }
 
