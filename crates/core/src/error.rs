@@ -59,6 +59,19 @@ pub enum Error {
         /// What was asked.
         what: &'static str,
     },
+    /// A question that has no exact answer where the path adds noise of its own.
+    #[error(
+        "{factor} factors have no {what} on a path with noise of its own (gamma > 0); allowed there: \
+         {allowed}"
+    )]
+    OwnNoise {
+        /// The factor's kind.
+        factor: &'static str,
+        /// What was asked.
+        what: &'static str,
+        /// What such a path allows.
+        allowed: &'static str,
+    },
     /// A coupling could not be computed.
     #[error("cannot couple {rows} samples of the data with {columns} of the reference: {reason}")]
     Coupling {

@@ -49,7 +49,7 @@ pub use flow_map::{FlowMap, Jump};
 pub use network::{Condition, Network};
 pub use objective::{Loss, Objective};
 pub use observer::{Observer, Silent, Trajectory};
-pub use path::{Coefficients, Path, Transition};
+pub use path::{Aim, Coefficients, Path, Transition};
 pub use process::{Component, Process};
 pub use reading::{Head, NetworkDenoiser, Prediction, Reading};
 pub use rng::{Purpose, Rng, SampleId, Seed};

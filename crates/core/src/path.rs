@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use crate::{Error, Result};
+
 /// `x_t = alpha x_0 + beta x_1 + gamma ε`, or the time derivatives of the three.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coefficients {
@@ -28,9 +30,53 @@ pub struct Transition {
     pub kappa_s: f64,
     /// Part τ of the remaining noise that is drawn anew.
     pub tau: f64,
+    /// The jump that keeps the law of x_t, where the path adds γ ε and this one would not.
+    pub instead: Option<&'static str>,
+}
+
+impl Transition {
+    /// Confirms that the jump keeps the law of x_t on a factor in which γ ε enters.
+    ///
+    /// # Errors
+    /// [`Error::OwnNoise`] with the jump that does.
+    pub fn check(&self, factor: &'static str) -> Result<()> {
+        match self.instead {
+            Some(allowed) => Err(Error::OwnNoise { factor, what: "jump of this kind", allowed }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What estimates speak of on a path that adds noise of its own, γ ε. Without γ both are x_0.
+///
+/// The targets of training, the velocity of an estimate and the jumps of a path all follow this one
+/// choice, so every head and every objective trains the same estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// The end x̂ of the straight line along the velocity: `u = α' x̂ + β' (x_t − α x̂)/β` is dx_t/dt, and
+    /// steps that add no noise follow the marginals. Where γ is constant and α + β = 1, `x̂ = x_0 + γ ε`.
+    Flow,
+    /// x_0 itself. What an estimate implies as a velocity is a drift, and only jumps that draw all noise
+    /// anew keep the marginals.
+    Data,
+}
+
+impl Aim {
+    /// The steps that keep the marginals, for messages.
+    pub fn allowed(self) -> &'static str {
+        match self {
+            Self::Flow => "steps that add no noise",
+            Self::Data => "jumps that draw all noise anew (ddpm)",
+        }
+    }
 }
 
 /// A schedule: how much of either end is left at time `t`.
+///
+/// Scores, renoising and jumps that draw a part of the noise anew are exact where `x_t = α x_0 + σ ε`, with
+/// the reference, drawn independently of the data, as the only noise. A path that adds γ ε answers
+/// [`Path::has_own_noise`], and what is not exact on it is refused; what is, [`Path::aim`] tells. Ends that
+/// were coupled are not seen here: with those, too, only steps that add no noise follow the marginals.
 ///
 /// Implementations are pure functions of time. `alpha` falls and `beta / alpha` rises strictly, so
 /// that [`Path::log_snr`] has an inverse; `testing::contract::path` checks this and the rates.
@@ -40,6 +86,16 @@ pub trait Path: Debug + Send + Sync {
 
     /// dα/dt, dβ/dt, dγ/dt.
     fn rates(&self, t: f64) -> Coefficients;
+
+    /// Whether `x_t` has noise beside the reference's.
+    fn has_own_noise(&self) -> bool {
+        self.coefficients(0.5).gamma > 0.0
+    }
+
+    /// What estimates speak of where the path has noise of its own.
+    fn aim(&self) -> Aim {
+        Aim::Flow
+    }
 
     /// First time of a sampler. Below 1 where conversions of estimates break down at 1.
     fn start(&self) -> f64 {
@@ -116,6 +172,7 @@ pub trait Path: Debug + Send + Sync {
             kappa_t: self.kappa(t),
             kappa_s: self.kappa_arrived(s),
             tau,
+            instead: (tau > 0.0 && self.has_own_noise()).then(|| Aim::Flow.allowed()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
-use crate::{Error, Factor, Path, PathPoint, Result, Rng, Space, State, Times};
+use crate::{Aim, Error, Factor, Path, PathPoint, Result, Rng, Space, State, Times};
 
 /// A factor and the path that its points follow.
 #[derive(Debug, Clone)]
@@ -17,6 +17,13 @@ pub struct Component {
     pub path: Arc<dyn Path>,
     /// Its loss counts so much beside the others'.
     pub weight: f64,
+}
+
+impl Component {
+    /// Whether x_t has noise beside the reference's.
+    pub fn has_own_noise(&self) -> bool {
+        self.factor.takes_own_noise() && self.path.has_own_noise()
+    }
 }
 
 /// The law of `x_t`: what training and sampling have in common.
@@ -66,13 +73,35 @@ impl Process {
         &self.0
     }
 
-    /// Confirms that every factor has a score in white coordinates, which `what` needs.
+    /// Confirms that every factor has a score in white coordinates, and the reference as its only noise,
+    /// which `what` needs.
     ///
     /// # Errors
-    /// [`Error::Undefined`] naming the first factor without one.
+    /// [`Error::Undefined`] or [`Error::OwnNoise`] naming the first factor without.
     pub fn require_score(&self, what: &'static str) -> Result<()> {
-        match self.components().iter().find(|c| !c.factor.has_score()) {
-            Some(c) => Err(Error::Undefined { factor: c.factor.kind(), what }),
+        for c in self.components() {
+            let factor = c.factor.kind();
+            if !c.factor.has_score() {
+                return Err(Error::Undefined { factor, what });
+            }
+            if c.has_own_noise() {
+                return Err(Error::OwnNoise { factor, what, allowed: c.path.aim().allowed() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Confirms that following the velocities of estimates follows the marginals of every factor.
+    ///
+    /// # Errors
+    /// [`Error::OwnNoise`] naming the first factor where they are another process's drift.
+    pub fn require_flow(&self) -> Result<()> {
+        match self.components().iter().find(|c| c.has_own_noise() && c.path.aim() == Aim::Data) {
+            Some(c) => Err(Error::OwnNoise {
+                factor: c.factor.kind(),
+                what: "probability flow",
+                allowed: Aim::Data.allowed(),
+            }),
             None => Ok(()),
         }
     }

@@ -80,6 +80,7 @@ pub(crate) fn velocity(
     times: &Times,
     rows: &[usize],
 ) -> Result<State> {
+    process.require_flow()?;
     let x = process.map([x], |c, [x]| c.factor.project(x))?;
     let estimate = denoiser.denoise_rows(&x, times, rows)?;
     process.map([&x, &estimate], |c, [x, estimate]| {

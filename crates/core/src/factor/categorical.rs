@@ -188,6 +188,10 @@ impl Factor for Categorical {
         Err(Error::Undefined { factor: "Categorical", what: "score" })
     }
 
+    fn takes_own_noise(&self) -> bool {
+        false
+    }
+
     fn moves_by_rates(&self) -> bool {
         true
     }

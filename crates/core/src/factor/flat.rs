@@ -7,13 +7,14 @@ use candle_core::{DType, Device, Tensor};
 
 use super::{Factor, NoiseLaw, PathPoint, RandomField, White, ZeroMean};
 use crate::tensor::{combine, mean_per_sample, sum_per_sample};
-use crate::{Error, Head, Path, Result, Rng, Times, Transition};
+use crate::{Aim, Error, Head, Path, Result, Rng, Times, Transition};
 
 /// `R^shape` with Gaussian noise of law `L`: `x_t = α x_0 + β x_1 + γ ε`.
 ///
-/// Where γ is constant and α + β = 1, the path joins two ends that carry the same blur,
-/// `x_0 + γ ε` and `x_1 + γ ε`; the velocity is then `(x_t − x̂_0)/t` with `x̂_0` the mean of the blurred
-/// end, and the same code serves both cases.
+/// With γ, the two aims of a path differ. [`Aim::Flow`]: the velocity is `α' x_0 + β' x_1 + γ' ε`, and the
+/// clean end the one that implies it, `x_0 + (β' γ − β γ')/(α β' − α' β) ε`; where γ is constant and α + β = 1
+/// that is `x_0 + γ ε`, the end with the blur that it carries all along the path. [`Aim::Data`]: the clean
+/// end is x_0, and the velocity the drift that it implies.
 #[derive(Debug, Clone)]
 pub struct Flat<L> {
     shape: Vec<usize>,
@@ -52,6 +53,14 @@ impl<L: NoiseLaw> Flat<L> {
     fn noise(&self, like: &Tensor, rng: &mut Rng) -> Result<Tensor> {
         self.law.draw(&self.shape, like.dtype(), like.device(), rng)
     }
+}
+
+/// Nothing if the reference is the only noise in x_t, which `what` needs.
+fn only_reference_noise(factor: &'static str, path: &dyn Path, what: &'static str) -> Result<()> {
+    if path.has_own_noise() {
+        return Err(Error::OwnNoise { factor, what, allowed: path.aim().allowed() });
+    }
+    Ok(())
 }
 
 impl<L: NoiseLaw> Factor for Flat<L> {
@@ -96,10 +105,25 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         if t.values().iter().any(|&t| path.coefficients(t).gamma > 0.0) {
             let eps = self.noise(x_0, rng)?;
             x_t = (x_t + eps.broadcast_mul(&t.column(x_0, |t| path.coefficients(t).gamma)?)?)?;
+            if path.aim() == Aim::Data {
+                // β'/β (x_t − α x_0) holds the noise as it holds x_1.
+                let drift = |t: f64| {
+                    let (c, r) = (path.coefficients(t), path.rates(t));
+                    c.gamma * r.beta / c.beta
+                };
+                velocity = (velocity + eps.broadcast_mul(&t.column(x_0, drift)?)?)?;
+                return Ok(PathPoint { x_t, clean: x_0.clone(), velocity });
+            }
             if t.values().iter().any(|&t| path.rates(t).gamma != 0.0) {
                 let gamma_rate = t.column(x_0, |t| path.rates(t).gamma)?;
                 velocity = (velocity + eps.broadcast_mul(&gamma_rate)?)?;
             }
+            let blur = |t: f64| {
+                let (c, r) = (path.coefficients(t), path.rates(t));
+                (r.beta * c.gamma - c.beta * r.gamma) / (c.alpha * r.beta - r.alpha * c.beta)
+            };
+            let clean = (x_0 + eps.broadcast_mul(&t.column(x_0, blur)?)?)?;
+            return Ok(PathPoint { x_t, clean, velocity });
         }
         Ok(PathPoint { x_t, clean: x_0.clone(), velocity })
     }
@@ -152,11 +176,9 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         if !self.law.is_standard() {
             return Err(Error::Undefined { factor: L::KIND, what: "score in white coordinates" });
         }
-        // ∇ ln p_t = (α x̂_0 − x_t)/σ², with the path's own noise beside the reference's.
-        let variance = |t: f64| {
-            let c = path.coefficients(t);
-            c.beta.powi(2) + c.gamma.powi(2)
-        };
+        only_reference_noise(L::KIND, path, "score")?;
+        // ∇ ln p_t = (α x̂_0 − x_t)/σ²
+        let variance = |t: f64| path.coefficients(t).beta.powi(2);
         let of_state = t.column(x_t, |t| -1.0 / variance(t))?;
         let of_estimate = t.column(x_t, |t| path.coefficients(t).alpha / variance(t))?;
         combine(&[(&of_state, x_t), (&of_estimate, estimate)])
@@ -185,6 +207,7 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         transition: &Transition,
         rng: &mut Rng,
     ) -> Result<Tensor> {
+        transition.check(L::KIND)?;
         let x_s = ((x_t * transition.keep)? + (estimate * transition.pull)?)?;
         if transition.noise == 0.0 {
             return Ok(x_s);
@@ -201,6 +224,7 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         scale: f64,
         rng: &mut Rng,
     ) -> Result<Tensor> {
+        only_reference_noise(L::KIND, path, "noising step")?;
         let (now, then) = (path.coefficients(t), path.coefficients(later));
         let keep = then.alpha / now.alpha;
         let noise = (then.beta.powi(2) - (keep * now.beta).powi(2)).max(0.0).sqrt();

@@ -24,9 +24,10 @@ use crate::{Head, Path, Result, Rng, Times, Transition};
 pub struct PathPoint {
     /// The state shown to the network.
     pub x_t: Tensor,
-    /// The clean end as an estimate would state it: `x_0`, `log_{x_t} x_0`, or the class.
+    /// The clean end as an estimate would state it: `x_0`, `log_{x_t} x_0`, or the class. Where the path
+    /// has noise of its own, the end that its [`crate::Aim`] says.
     pub clean: Tensor,
-    /// The velocity of this pair at `t`; on categories the class again.
+    /// The velocity of this pair and its noise at `t`; on categories the class again.
     pub velocity: Tensor,
 }
 
@@ -61,7 +62,13 @@ pub trait Factor: Debug + Send + Sync {
         Ok(x_1.clone())
     }
 
-    /// `x_t` between `x_0` and `x_1`, with the targets of training.
+    /// Whether γ of a path enters `x_t`.
+    fn takes_own_noise(&self) -> bool {
+        true
+    }
+
+    /// `x_t` between `x_0` and `x_1`, with the targets of training: two readings of one thing, the velocity
+    /// being [`Factor::velocity`] of the clean end at `x_t`.
     fn path_point(
         &self,
         path: &dyn Path,

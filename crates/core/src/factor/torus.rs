@@ -6,12 +6,13 @@ use candle_core::{DType, Device, Tensor};
 
 use super::{Factor, PathPoint};
 use crate::tensor::mean_per_sample;
-use crate::{Error, Head, Path, Result, Rng, Times, Transition};
+use crate::{Aim, Error, Head, Path, Result, Rng, Times, Transition};
 
 /// How points of a torus go from data to reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TorusLaw {
-    /// Along the shortest geodesic to a uniform point, then blurred by γ (flow matching).
+    /// Along the shortest geodesic to a uniform point, then blurred by γ (flow matching). With γ the clean
+    /// end is the one along the velocity κ' w + γ' z, of the way w and the normal z.
     Geodesic,
     /// Blurred by a wrapped normal of standard deviation β, uniform in the limit (diffusion).
     WrappedNormal,
@@ -96,6 +97,10 @@ impl Factor for Torus {
         rng.uniform(&self.shape, dtype, device)
     }
 
+    fn takes_own_noise(&self) -> bool {
+        self.law == TorusLaw::Geodesic
+    }
+
     fn path_point(
         &self,
         path: &dyn Path,
@@ -119,9 +124,26 @@ impl Factor for Torus {
             TorusLaw::Geodesic => {
                 let way = self.tangent(&shortest(&(x_1 - x_0)?)?)?;
                 let kappa = t.column(x_0, |t| path.kappa(t))?;
-                let moved = (way.broadcast_mul(&kappa)? + noise)?;
+                // A rigid translation carries no information: neither way nor noise has one.
+                let noise = self.tangent(&noise)?;
+                let moved = (way.broadcast_mul(&kappa)? + &noise)?;
+                let x_t = self.wrap(&(x_0 + &moved)?)?;
                 let velocity = way.broadcast_mul(&t.column(x_0, |t| path.kappa_rate(t))?)?;
-                Ok(PathPoint { x_t: self.wrap(&(x_0 + &moved)?)?, clean: moved.neg()?, velocity })
+                if !noisy {
+                    return Ok(PathPoint { x_t, clean: moved.neg()?, velocity });
+                }
+                if path.aim() == Aim::Data {
+                    let clean = moved.neg()?;
+                    let velocity = self.velocity(path, &x_t, &clean, t)?;
+                    return Ok(PathPoint { x_t, clean, velocity });
+                }
+                let growth = |t: f64| match path.coefficients(t).gamma {
+                    0.0 => 0.0,
+                    gamma => path.rates(t).gamma / gamma,
+                };
+                let velocity = (velocity + noise.broadcast_mul(&t.column(x_0, growth)?)?)?;
+                let clean = self.estimate(path, &Head::Velocity, &x_t, &velocity, t)?;
+                Ok(PathPoint { x_t, clean, velocity })
             }
             TorusLaw::WrappedNormal => {
                 let x_t = self.wrap(&(x_0 + noise)?)?;
@@ -224,7 +246,10 @@ impl Factor for Torus {
             TorusLaw::Geodesic if transition.tau > 0.0 => {
                 return Err(Error::Undefined { factor: "Torus", what: "noise along geodesics" });
             }
-            TorusLaw::Geodesic => (transition.kappa_s / transition.kappa_t, 0.0),
+            TorusLaw::Geodesic => {
+                transition.check("Torus")?;
+                (transition.kappa_s / transition.kappa_t, 0.0)
+            }
             TorusLaw::WrappedNormal => (transition.keep, transition.noise),
         };
         let moved = (x_t + (estimate * (1.0 - keep))?)?;

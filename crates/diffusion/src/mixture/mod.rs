@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use langevin_core::config::require;
 use langevin_core::tensor::log_sum_exp;
-use langevin_core::{ConfigError, Denoiser, Estimate, Path, Result, Rng, State, Times};
+use langevin_core::{Aim, ConfigError, Denoiser, Estimate, Path, Result, Rng, State, Times};
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use self::component::{Component, Levels};
@@ -171,7 +171,8 @@ fn sizes(weights: &[f64], means: &[Vec<f64>]) -> Result<(usize, usize), ConfigEr
     Ok((k, d))
 }
 
-/// `E[x_0 | x_t]` of a mixture: responsibilities times the components' posterior means.
+/// `E[x_0 | x_t]` of a mixture: responsibilities times the components' posterior means. On a path with noise
+/// of its own, the mean of the end that the path aims at.
 #[derive(Debug, Clone)]
 pub struct MixtureDenoiser {
     mixture: GaussianMixture,
@@ -191,6 +192,18 @@ impl Denoiser for MixtureDenoiser {
         for (k, component) in self.mixture.0.iter().enumerate() {
             let posterior = component.posterior_mean(x, t, &levels)?;
             sum = (sum + posterior.broadcast_mul(&shares.narrow(1, k, 1)?)?)?;
+        }
+        if self.path.has_own_noise() && self.path.aim() == Aim::Flow {
+            // E[ε | x_t] = γ/(β² + γ²) (x_t − α x̂_0), times what the end holds of ε.
+            let of_noise = |t: f64| {
+                let (c, r) = (self.path.coefficients(t), self.path.rates(t));
+                let blur =
+                    (r.beta * c.gamma - c.beta * r.gamma) / (c.alpha * r.beta - r.alpha * c.beta);
+                blur * c.gamma / levels(t).1.powi(2)
+            };
+            let alpha = t.column(x, |t| levels(t).0)?;
+            let noise = (x - sum.broadcast_mul(&alpha)?)?;
+            sum = (sum + noise.broadcast_mul(&t.column(x, of_noise)?)?)?;
         }
         Ok(State::single(sum))
     }

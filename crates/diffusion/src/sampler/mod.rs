@@ -14,7 +14,9 @@ mod unipc;
 
 use std::sync::Arc;
 
-use langevin_core::{ConfigError, Denoiser, Estimate, Process, Result, Rng, Sampler, State, Times};
+use langevin_core::{
+    Aim, ConfigError, Denoiser, Estimate, Path, Process, Result, Rng, Sampler, State, Times,
+};
 use serde::{Deserialize, Serialize};
 
 pub use adaptive::{Adaptive, AdaptiveConfig};
@@ -58,10 +60,9 @@ impl SamplerConfig {
     /// Whether steps add noise: that of a Gaussian reference, which must then be one.
     pub fn draws_noise(&self) -> bool {
         match self {
-            Self::Ddpm(_)
-            | Self::DpmSolverSde(_)
-            | Self::EulerMaruyama(_)
-            | Self::PredictorCorrector(_) => true,
+            Self::Ddpm(_) | Self::PredictorCorrector(_) => true,
+            Self::DpmSolverSde(config) => config.eta > 0.0,
+            Self::EulerMaruyama(config) => config.stochasticity > 0.0,
             Self::Ddim(config) => config.eta > 0.0,
             Self::Heun(config) => config.churn > 0.0,
             Self::Euler(_)
@@ -70,6 +71,30 @@ impl SamplerConfig {
             | Self::Unipc(_)
             | Self::Adaptive(_) => false,
         }
+    }
+
+    /// Confirms that the steps keep the marginals of `path` on flat factors, before anything is trained.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the samplers that do.
+    pub fn check(&self, path: &dyn Path) -> Result<(), ConfigError> {
+        let redraws = match self {
+            Self::Ddpm(_) => true,
+            Self::Ddim(config) => config.eta == 1.0,
+            _ => false,
+        };
+        let (fits, allowed) = match path.aim() {
+            Aim::Flow => (
+                !self.draws_noise(),
+                "on a path with noise of its own: euler, heun without churn, ddim with eta = 0, \
+                 dpm_solver, unipc or adaptive",
+            ),
+            Aim::Data => (redraws, "on a bridge: ddpm"),
+        };
+        if path.has_own_noise() && !fits {
+            return Err(ConfigError::new("kind", format!("{self:?}"), allowed));
+        }
+        Ok(())
     }
 
     /// The sampler.
@@ -112,8 +137,9 @@ fn jump(
     })
 }
 
-/// The velocity of the probability flow at `(x, t)` that an estimate implies.
+/// The velocity of the probability flow at `(x, t)` that an estimate implies, where it implies one.
 fn velocity(process: &Process, x: &State, estimate: &Estimate, t: f64) -> Result<State> {
+    process.require_flow()?;
     let times = Times::all(x.samples()?, t);
     process.map([x, estimate], |c, [x, estimate]| {
         c.factor.velocity(c.path.as_ref(), x, estimate, &times)

@@ -27,6 +27,10 @@ impl LinearConfig {
 ///
 /// With independent ends this is I-CFM, with optimally coupled ones OT-CFM.
 ///
+/// With σ > 0 both ends carry the same blur, and estimates are of `x_0 + σ ε`, under every head and
+/// objective. Samplers that add no noise follow the marginals and end in the blurred data; there is no
+/// score, and the others are refused.
+///
 /// # Source
 /// Tong et al. (2024), "Improving and generalizing flow-based generative models with minibatch
 /// optimal transport", with t reversed.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use langevin_core::{ConfigError, Path};
 use serde::{Deserialize, Serialize};
 
-pub use brownian::{Brownian, BrownianConfig};
+pub use brownian::{Brownian, BrownianConfig, BrownianWalk};
 pub use cosine::{Cosine, CosineConfig};
 pub use edm::{Edm, EdmConfig};
 pub use linear::{Linear, LinearConfig};
@@ -77,7 +77,8 @@ mod tests {
             PathConfig::VariancePreserving(VariancePreservingConfig::default()),
             PathConfig::VarianceExploding(VarianceExplodingConfig::default()),
             PathConfig::Edm(EdmConfig::default()),
-            PathConfig::Brownian(BrownianConfig { sigma: 1.0 }),
+            PathConfig::Brownian(BrownianConfig { sigma: 1.0, walk: BrownianWalk::Bridge }),
+            PathConfig::Brownian(BrownianConfig { sigma: 0.4, walk: BrownianWalk::Flow }),
         ]
         .map(|config| config.build().unwrap())
         .into()

@@ -6,18 +6,20 @@ use candle_core::{Device, Tensor};
 use langevin_core::factor::{Space, Torus, TorusLaw};
 use langevin_core::rng::ids;
 use langevin_core::{
-    Denoiser, Estimate, Path, Process, Purpose, Result, Rng, Sampler, Seed, Silent, State,
-    TimeGrid, Times, sample,
+    Aim, Denoiser, Error, Estimate, Path, Process, Purpose, Result, Rng, Sampler, Seed, Silent,
+    State, TimeGrid, Times, sample,
 };
 use langevin_diffusion::sampler::{
-    DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerMaruyamaConfig, HeunConfig,
-    PredictorCorrectorConfig, UnipcConfig,
+    AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
+    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
 };
 use langevin_diffusion::schedule::{
-    BrownianConfig, EdmConfig, LinearConfig, VarianceExplodingConfig, VariancePreservingConfig,
+    BrownianConfig, BrownianWalk, EdmConfig, LinearConfig, VarianceExplodingConfig,
+    VariancePreservingConfig,
 };
-use langevin_diffusion::{GridConfig, PathConfig};
+use langevin_diffusion::{GaussianMixture, GridConfig, PathConfig, SamplerConfig};
 use langevin_testing::assert_within;
+use langevin_testing::oracle::{convergence, response};
 use langevin_transport::wasserstein_line;
 
 use super::{draw, line, mean_and_sd, reference, two_bumps};
@@ -73,7 +75,8 @@ fn samplers_draw_a_mixture() {
 #[test]
 fn brownian_jumps_have_the_law_of_the_bridge() {
     let (n, sigma) = (100_000, 0.7);
-    let path: Arc<dyn Path> = Arc::new(BrownianConfig { sigma }.build().unwrap());
+    let path: Arc<dyn Path> =
+        Arc::new(BrownianConfig { sigma, walk: BrownianWalk::Bridge }.build().unwrap());
     struct Point;
     impl Denoiser for Point {
         fn denoise(&self, x_t: &State, _: &Times) -> Result<Estimate> {
@@ -145,4 +148,96 @@ fn wrapped_diffusion_draws_two_points_of_a_circle() {
         assert_within(&format!("{name}: share of 0.7"), near(0.7), 0.7, 0.021);
         assert_within(&format!("{name}: share of both"), near(0.2) + near(0.7), 1.0, 5e-4);
     }
+}
+
+/// Paths with noise of their own, and a sampler that keeps the marginals of each.
+fn noisy_paths() -> [(PathConfig, SamplerConfig, f64); 4] {
+    let bridge = |walk| PathConfig::Brownian(BrownianConfig { sigma: 0.7, walk });
+    [
+        (PathConfig::Linear(LinearConfig { sigma: 0.5 }), heun(), 2.0),
+        (PathConfig::Linear(LinearConfig { sigma: 0.5 }), ddim(), 1.0),
+        (bridge(BrownianWalk::Flow), heun(), 2.0),
+        (bridge(BrownianWalk::Bridge), SamplerConfig::Ddpm(DdpmConfig {}), 1.0),
+    ]
+}
+
+fn heun() -> SamplerConfig {
+    SamplerConfig::Heun(HeunConfig::default())
+}
+
+fn ddim() -> SamplerConfig {
+    SamplerConfig::Ddim(DdimConfig { eta: 0.0 })
+}
+
+/// On N(2, 0.5²) against independent noise, x_t is N(2 α, 0.25 α² + β² + γ²), and what each path allows
+/// converges to that at its order. An estimate of anything else leaves an error that does not fall.
+#[test]
+fn what_a_noisy_path_allows_follows_its_marginals() {
+    for (config, sampler, order) in noisy_paths() {
+        let path = config.build().unwrap();
+        let denoiser =
+            GaussianMixture::gaussian(vec![2.0], vec![0.5]).unwrap().denoiser(path.clone());
+        let law = |t: f64| {
+            let c = path.coefficients(t);
+            (c.alpha * 2.0, (0.5 * c.alpha).powi(2) + c.beta.powi(2) + c.gamma.powi(2))
+        };
+        let (start, end) = (law(0.9), law(0.1));
+        let built = sampler.build().unwrap();
+        sampler.check(path.as_ref()).unwrap();
+        let measured = convergence(&[16, 32, 64, 128], |n| {
+            let grid = TimeGrid::linear(0.9, 0.1, n)?;
+            let draws = usize::from(sampler.draws_noise());
+            let map = response(&line(&path), &denoiser, built.as_ref(), &grid, draws)?;
+            let (mean, variance) = (map.mean(start.0), map.variance(start.1));
+            Ok((mean - end.0).abs().max((variance.sqrt() - end.1.sqrt()).abs()))
+        });
+        let measured = measured.unwrap();
+        println!("{sampler:?} on {config:?}: {:.2} {:?}", measured.order, measured.errors);
+        assert_within(&format!("{sampler:?} on {config:?}"), measured.order, order, 0.25);
+    }
+}
+
+/// A config refuses what its sampler would refuse at its first step, and nothing else.
+#[test]
+fn what_a_noisy_path_does_not_allow_is_refused() {
+    let samplers = [
+        (SamplerConfig::Ddpm(DdpmConfig {}), false, true),
+        (ddim(), true, false),
+        (SamplerConfig::Ddim(DdimConfig { eta: 0.5 }), false, false),
+        (SamplerConfig::Ddim(DdimConfig { eta: 1.0 }), false, true),
+        (SamplerConfig::Euler(EulerConfig {}), true, false),
+        (heun(), true, false),
+        (SamplerConfig::Heun(HeunConfig { churn: 0.2, ..HeunConfig::default() }), false, false),
+        (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), true, false),
+        (SamplerConfig::DpmSolverSde(DpmSolverSdeConfig::default()), false, false),
+        (SamplerConfig::Unipc(UnipcConfig { order: 2 }), true, false),
+        (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig { stochasticity: 0.0 }), true, false),
+        (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig::default()), false, false),
+        (SamplerConfig::PredictorCorrector(PredictorCorrectorConfig::default()), false, false),
+        (SamplerConfig::Adaptive(AdaptiveConfig::default()), true, false),
+    ];
+    for (config, _, _) in noisy_paths() {
+        let path = config.build().unwrap();
+        let denoiser = two_bumps().denoiser(path.clone());
+        let grid = TimeGrid::new(vec![0.9, 0.5, 0.2]).unwrap();
+        for (sampler, on_flow, on_bridge) in &samplers {
+            let allowed = if path.aim() == Aim::Flow { *on_flow } else { *on_bridge };
+            assert_eq!(sampler.check(path.as_ref()).is_ok(), allowed, "{sampler:?} on {config:?}");
+            let (x_1, rng) = reference(&line(&path), 4);
+            let built = sampler.build().unwrap();
+            let x = sample(&line(&path), &denoiser, built.as_ref(), &grid, x_1, &rng, &mut Silent);
+            match x {
+                Ok(_) => assert!(allowed, "{sampler:?} walks {config:?}"),
+                Err(error) => {
+                    assert!(!allowed, "{sampler:?} on {config:?}: {error}");
+                    assert!(matches!(error, Error::OwnNoise { .. }), "{error}");
+                }
+            }
+        }
+    }
+    let linear = LinearConfig { sigma: 0.1 }.build().unwrap();
+    let error = line(&(Arc::new(linear) as Arc<dyn Path>)).require_score("score").unwrap_err();
+    let want = "Euclidean factors have no score on a path with noise of its own (gamma > 0); allowed \
+                there: steps that add no noise";
+    assert_eq!(error.to_string(), want);
 }

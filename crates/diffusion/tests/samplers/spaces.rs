@@ -14,7 +14,8 @@ use langevin_diffusion::sampler::{
     EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
 };
 use langevin_diffusion::schedule::{
-    CosineConfig, LinearConfig, VarianceExplodingConfig, VariancePreservingConfig,
+    BrownianConfig, BrownianWalk, CosineConfig, LinearConfig, VarianceExplodingConfig,
+    VariancePreservingConfig,
 };
 use langevin_diffusion::{GridConfig, PathConfig, SamplerConfig};
 use langevin_testing::{assert_within, contract};
@@ -168,5 +169,21 @@ fn factors_keep_their_contract() {
     contract::factor(&Categorical::new(4, 3, Base::Uniform), &linear);
     contract::factor(&Categorical::new(4, 3, Base::Mask), &linear);
     let law = RandomField::new(3.0, 1.0).unwrap();
-    contract::factor(&GridField::new(2, 8, 12, law), &linear);
+    contract::factor(&GridField::new(2, 8, 12, law.clone()), &linear);
+    // With noise of the path's own, of either aim.
+    let bridge = |walk| PathConfig::Brownian(BrownianConfig { sigma: 0.3, walk });
+    for config in [
+        PathConfig::Linear(LinearConfig { sigma: 0.1 }),
+        bridge(BrownianWalk::Flow),
+        bridge(BrownianWalk::Bridge),
+    ] {
+        let path = config.build().unwrap();
+        contract::factor(&Euclidean::new(&[2, 3]), path.as_ref());
+        contract::factor(&Centred::new(4, 3), path.as_ref());
+        contract::factor(&GridField::new(2, 8, 12, law.clone()), path.as_ref());
+        contract::factor(&Torus::new(&[4, 3], TorusLaw::Geodesic, false), path.as_ref());
+        contract::factor(&Torus::new(&[4, 3], TorusLaw::Geodesic, true), path.as_ref());
+        contract::factor(&Sphere, path.as_ref());
+        contract::factor(&Categorical::new(4, 3, Base::Mask), path.as_ref());
+    }
 }
