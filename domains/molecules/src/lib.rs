@@ -3,7 +3,15 @@
 //! Conventions: positions in Å, angles in degrees, energies in eV; hydrogens are explicit. An atom's
 //! number is its place in [`record::Molecule::species`], from 0; messages count from 1, as files do.
 
+pub mod aromaticity;
+pub mod bond_table;
+pub mod canonical;
 pub mod element;
+pub mod graph;
+mod labelling;
 pub mod record;
+pub mod rings;
 pub mod source;
 pub mod space;
+pub mod valence;
+pub mod validity;
