@@ -6,10 +6,12 @@
 pub mod aromaticity;
 pub mod bond_table;
 pub mod canonical;
+pub mod distributions;
 pub mod element;
 pub mod graph;
 mod kekule;
 mod labelling;
+pub mod metrics;
 pub mod perception;
 pub mod radii;
 pub mod record;
