@@ -265,3 +265,13 @@ impl From<WriteError> for DatasetError {
         }
     }
 }
+
+/// A field for a message: short, in quotes.
+pub(crate) fn shown(text: &str) -> String {
+    // 40 characters show what it is; a file that is no table may have a line of megabytes.
+    match (text.is_empty(), text.char_indices().nth(40)) {
+        (true, _) => "nothing".into(),
+        (_, None) => format!("{text:?}"),
+        (_, Some((end, _))) => format!("{:?} …", &text[..end]),
+    }
+}

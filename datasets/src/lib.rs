@@ -1,9 +1,11 @@
-//! Readers and writers of the formats in which people keep points, and splits of what was read.
+//! Readers and writers of the formats in which people keep points and molecules, and splits of what
+//! was read.
 //!
-//! [`read_points`] and [`write_points`] choose the format by the file's extension. What is written is
-//! read back bit for bit: coordinates, column names, labels and geometry. A file is replaced whole or
-//! not at all, and only when asked to. An error names the file, the row and the column, what was
-//! found there and what is allowed.
+//! [`read_points`] and [`write_points`], [`read_molecules`] and [`write_molecules`] choose the format by
+//! the file's extension. What is written is read back bit for bit: coordinates, names, labels and
+//! geometry; of molecules as far as the format holds it. A file is replaced whole or not at all, and
+//! only when asked to. An error names the file, the row and the column, what was found there and what
+//! is allowed.
 //!
 //! Rows and columns are counted from 1; in a text file the row is the line, comments included.
 
@@ -12,11 +14,16 @@ mod csv;
 mod error;
 mod fingerprint;
 mod hdf5;
+mod molecules;
 mod npy;
 mod points;
 mod split;
 
 pub use error::{Column, DatasetError, Place};
 pub use fingerprint::fingerprint;
+pub use molecules::{
+    BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, read_molecules,
+    write_molecules,
+};
 pub use points::{ReadOptions, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

@@ -10,6 +10,7 @@ use langevin_points::space::Geometry;
 
 use super::{Delimiter, Field, GEOMETRY, LABEL};
 use crate::array::{EXACT, located};
+use crate::error::shown;
 use crate::{Column, DatasetError, Place, ReadOptions};
 
 /// Names under which latitude and longitude are known, in lower case.
@@ -273,14 +274,4 @@ impl Table {
 fn integer(text: &str) -> Option<i64> {
     let whole = |v: &f64| v.fract() == 0.0 && v.abs() <= EXACT as f64;
     text.parse().ok().or_else(|| text.parse().ok().filter(whole).map(|v| v as i64))
-}
-
-/// A field for a message: short, in quotes.
-fn shown(text: &str) -> String {
-    // 40 characters show what it is; a file that is no table may have a line of megabytes.
-    match (text.is_empty(), text.char_indices().nth(40)) {
-        (true, _) => "nothing".into(),
-        (_, None) => format!("{text:?}"),
-        (_, Some((end, _))) => format!("{:?} …", &text[..end]),
-    }
 }

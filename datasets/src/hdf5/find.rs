@@ -12,7 +12,21 @@ pub(super) fn holds_dataset(file: &File, name: &str) -> bool {
 
 /// Paths of all data sets of numbers with two axes.
 pub(super) fn tables(file: &File) -> ::hdf5::Result<Vec<String>> {
-    let (mut names, mut folders) = (Vec::new(), vec![String::new()]);
+    let mut names = Vec::new();
+    for (name, kind_of_object) in objects(file)? {
+        if kind_of_object == LocationType::Dataset {
+            let dataset = file.dataset(&name)?;
+            if dataset.ndim() == 2 && kind(&dataset).is_some() {
+                names.push(name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Paths of all that is in a file, each object once, sorted.
+pub(crate) fn objects(file: &File) -> ::hdf5::Result<Vec<(String, LocationType)>> {
+    let (mut found, mut folders) = (Vec::new(), vec![String::new()]);
     let mut seen = vec![file.loc_info()?.token];
     while let Some(folder) = folders.pop() {
         let group: Group = if folder.is_empty() { file.group("/")? } else { file.group(&folder)? };
@@ -30,25 +44,21 @@ pub(super) fn tables(file: &File) -> ::hdf5::Result<Vec<String>> {
         })?;
         for entry in entries {
             let info = file.loc_info_by_name(&entry)?;
-            // Groups may hold each other.
-            if seen.contains(&info.token) {
-                continue;
-            }
-            seen.push(info.token);
-            match info.loc_type {
-                LocationType::Group => folders.push(entry),
-                LocationType::Dataset => {
-                    let dataset = file.dataset(&entry)?;
-                    if dataset.ndim() == 2 && kind(&dataset).is_some() {
-                        names.push(entry);
-                    }
+            // Groups may hold each other. What has one name cannot be met twice, and need not be kept.
+            if info.num_links > 1 {
+                if seen.contains(&info.token) {
+                    continue;
                 }
-                _ => {}
+                seen.push(info.token);
             }
+            if info.loc_type == LocationType::Group {
+                folders.push(entry.clone());
+            }
+            found.push((entry, info.loc_type));
         }
     }
-    names.sort();
-    Ok(names)
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(found)
 }
 
 /// The one of these paths that is to be read.

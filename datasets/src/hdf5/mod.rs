@@ -4,13 +4,13 @@
 //! beside it `labels` (`[n]`, 64-bit integers) if there are any, and provenance as attributes of the
 //! file. Read from a data set by its path, or from the only one with two axes.
 
-mod find;
-mod numbers;
+pub(crate) mod find;
+pub(crate) mod numbers;
 mod read;
 mod write;
 
 pub(crate) use read::read;
-pub(crate) use write::write;
+pub(crate) use write::{attribute, write};
 
 use crate::{DatasetError, Place};
 
@@ -20,7 +20,7 @@ const GEOMETRY: &str = "geometry";
 const COLUMNS: &str = "columns";
 
 /// What the library says, about this place.
-fn failed(place: &Place) -> impl Fn(::hdf5::Error) -> DatasetError {
+pub(crate) fn failed(place: &Place) -> impl Fn(::hdf5::Error) -> DatasetError {
     let place = place.clone();
     move |source| DatasetError::Hdf5 { place: place.clone(), source }
 }

@@ -8,7 +8,7 @@ use crate::array::exact;
 use crate::{DatasetError, Place};
 
 /// What its numbers are; `None` if they are none.
-pub(super) fn kind(dataset: &Dataset) -> Option<TypeDescriptor> {
+pub(crate) fn kind(dataset: &Dataset) -> Option<TypeDescriptor> {
     let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor()).ok()?;
     let number = matches!(
         kind,
@@ -18,12 +18,12 @@ pub(super) fn kind(dataset: &Dataset) -> Option<TypeDescriptor> {
 }
 
 /// Whether its numbers are integers.
-pub(super) fn is_whole(dataset: &Dataset) -> bool {
+pub(crate) fn is_whole(dataset: &Dataset) -> bool {
     matches!(kind(dataset), Some(TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_)))
 }
 
 /// The numbers of a data set, integers without rounding.
-pub(super) fn doubles(
+pub(crate) fn doubles(
     place: &Place,
     dataset: &Dataset,
     columns: usize,
@@ -36,7 +36,7 @@ pub(super) fn doubles(
 }
 
 /// One integer per row.
-pub(super) fn integers(
+pub(crate) fn integers(
     place: &Place,
     dataset: &Dataset,
     rows: usize,
@@ -61,7 +61,7 @@ fn wrong_type(place: &Place, dataset: &Dataset, allowed: &'static str) -> Datase
 }
 
 /// All numbers, converted by the library; a shape larger than memory is an error, not an abort.
-fn buffer<T>(place: &Place, dataset: &Dataset, zero: T) -> Result<Vec<T>, DatasetError>
+pub(crate) fn buffer<T>(place: &Place, dataset: &Dataset, zero: T) -> Result<Vec<T>, DatasetError>
 where
     T: ::hdf5::H5Type + Copy,
 {

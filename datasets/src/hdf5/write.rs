@@ -53,7 +53,12 @@ pub(crate) fn write(
     file.close().map_err(&fail)
 }
 
-fn attribute(at: &::hdf5::Location, key: &str, value: &VarLenUnicode) -> ::hdf5::Result<()> {
+/// Text at a file, group or data set.
+pub(crate) fn attribute(
+    at: &::hdf5::Location,
+    key: &str,
+    value: &VarLenUnicode,
+) -> ::hdf5::Result<()> {
     at.new_attr::<VarLenUnicode>().create(key)?.as_writer().write_scalar(value)
 }
 
