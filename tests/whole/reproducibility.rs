@@ -89,6 +89,10 @@ fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
     }
     done(folder, &[&train("killed")[..], &["--resume"]].concat());
     assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
+    // As if killed between its last state and its model.
+    fs::remove_file(folder.join("killed/model.safetensors")).unwrap();
+    done(folder, &[&train("killed")[..], &["--resume"]].concat());
+    assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
 }
 
 /// Samples with conditions leave an adaptive solver's batch one by one, each with its own condition.

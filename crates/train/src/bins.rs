@@ -35,6 +35,17 @@ impl LossBins {
         self.counts[bin] += 1.0;
     }
 
+    /// The numbers that are saved: sums, then counts.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        [self.sums, self.counts].concat()
+    }
+
+    /// From the numbers that were saved; nothing if there are not as many.
+    pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
+        let (sums, counts) = numbers.split_at_checked(BINS)?;
+        Some(Self { sums: sums.try_into().ok()?, counts: counts.try_into().ok()? })
+    }
+
     /// Means of what was added.
     pub fn summary(&self) -> LossSummary {
         let mean = |(&sum, &count): (&f64, &f64)| (count > 0.0).then(|| sum / count);
@@ -53,6 +64,14 @@ mod tests {
     #[test]
     fn every_time_has_its_bin() {
         assert_eq!([0.0, 0.05, 0.1, 0.95, 1.0, f64::NAN].map(bin_of), [0, 0, 1, 9, 9, 0]);
+    }
+
+    #[test]
+    fn saved_numbers_give_the_bins_back() {
+        let mut bins = LossBins::default();
+        bins.add(0.35, 0.1);
+        assert_eq!(LossBins::from_numbers(&bins.numbers()), Some(bins));
+        assert_eq!(LossBins::from_numbers(&[0.0; BINS + 1]), None);
     }
 
     #[test]

@@ -220,11 +220,10 @@ impl SavedState {
         })
     }
 
-    /// A number of the log that was open when the state was saved.
-    pub(crate) fn log(&self) -> Option<Vec<f64>> {
-        let tensor =
-            self.tensors.get("log/window").filter(|tensor| tensor.dtype() == DType::F64)?;
-        tensor.to_vec1().ok()
+    /// Numbers of the log as they stood when the state was saved, by what they count.
+    pub(crate) fn log(&self, what: &str) -> Option<Vec<f64>> {
+        let tensor = self.tensors.get(&format!("log/{what}"))?;
+        Some(tensor).filter(|tensor| tensor.dtype() == DType::F64)?.to_vec1().ok()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::bins::{BINS, LossBins};
+use crate::bins::LossBins;
 use crate::metrics::MetricsLog;
 use crate::progress::TrainLine;
 use crate::tensorboard::Events;
@@ -21,21 +21,16 @@ pub(crate) struct Window {
 impl Window {
     /// The numbers that are saved.
     pub(crate) fn numbers(&self) -> Vec<f64> {
-        let mut numbers = [self.bins.sums, self.bins.counts].concat();
-        numbers.extend([self.grad_norm, self.steps]);
-        numbers
+        [self.bins.numbers(), vec![self.grad_norm, self.steps]].concat()
     }
 
     /// From the numbers that were saved; empty if there are not as many.
     pub(crate) fn from_numbers(numbers: &[f64]) -> Self {
-        let mut window = Self::default();
-        if numbers.len() == 2 * BINS + 2 {
-            window.bins.sums.copy_from_slice(&numbers[..BINS]);
-            window.bins.counts.copy_from_slice(&numbers[BINS..2 * BINS]);
-            window.grad_norm = numbers[2 * BINS];
-            window.steps = numbers[2 * BINS + 1];
-        }
-        window
+        let Some((bins, &[grad_norm, steps])) = numbers.split_last_chunk() else {
+            return Self::default();
+        };
+        let Some(bins) = LossBins::from_numbers(bins) else { return Self::default() };
+        Self { bins, grad_norm, steps, ..Self::default() }
     }
 
     /// The line after `step`, at `samples` samples per step.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use langevin_kernels::{AdamW, global_norm};
 
-use crate::bins::bin_of;
+use crate::bins::{LossBins, bin_of};
 use crate::config::{due, overdue};
 use crate::log::{LogFiles, Window};
 use crate::prefetch::{self, Layout, Shards};
@@ -15,8 +15,8 @@ use crate::step::{self, StepGradient};
 use crate::tensorfile::Tensors;
 use crate::validate::Validation;
 use crate::{
-    CheckpointError, Job, LogLine, LossSummary, Moment, Outcome, Progress, Report, SavedState,
-    Snapshots, StateFolder, Stop, TrainError, TrainPlan, WriteError, optimiser,
+    CheckpointError, Job, LogLine, Moment, Outcome, Progress, Report, SavedState, Snapshots,
+    StateFolder, Stop, TrainError, TrainPlan, WriteError, optimiser,
 };
 
 /// Trains, and leaves the last weights in `job.store`.
@@ -79,8 +79,8 @@ pub fn train(
         outcome,
         resumed_from,
         rejected,
-        train: run.train,
-        validation: run.validated,
+        train: run.train.map(|bins| bins.summary()),
+        validation: run.validated.map(|bins| bins.summary()),
         weights,
         averages,
     })
@@ -106,8 +106,10 @@ struct Run<'p, 'a> {
     saved: Option<u64>,
     /// When that was, or when the run began.
     saved_at: Instant,
-    train: Option<LossSummary>,
-    validated: Option<LossSummary>,
+    /// Losses of the last line of the log.
+    train: Option<LossBins>,
+    /// Losses of the last validation.
+    validated: Option<LossBins>,
 }
 
 impl Run<'_, '_> {
@@ -123,7 +125,9 @@ impl Run<'_, '_> {
             found.state.restore(&found.path, &mut self.adam, &self.names)?;
             let step = found.state.step;
             self.job.loss.restore(&found.state.tensors("extra")).map_err(at(step))?;
-            self.window = Window::from_numbers(&found.state.log().unwrap_or_default());
+            self.window = Window::from_numbers(&found.state.log("window").unwrap_or_default());
+            let bins = |what: &str| LossBins::from_numbers(&found.state.log(what)?);
+            (self.train, self.validated) = (bins("train"), bins("validation"));
             self.saved = Some(step);
             start = (step, found.rejected);
         }
@@ -228,8 +232,8 @@ impl Run<'_, '_> {
         if last || due(step, config.log_every) {
             let rate = self.plan.learning_rate.at(step);
             let line = self.window.line(step, rate, config.batch, self.job.loss.scalars());
+            self.train = Some(self.window.bins);
             self.window = Window::default();
-            self.train = Some(line.loss.clone());
             self.log(&LogLine::Train(line), progress)?;
         }
         if config.validate_every > 0 && (last || due(step, config.validate_every)) {
@@ -254,9 +258,9 @@ impl Run<'_, '_> {
         let average = first.map(|_| optimiser::average(&self.adam, &self.names, 0));
         let average = average.transpose().map_err(at(step))?;
         let found = validation.losses(self.job.store, average.as_ref(), &*self.job.loss);
-        let loss = found?.map_err(at(step))?.summary();
-        self.validated = Some(loss.clone());
-        self.log(&LogLine::Validation { step, loss }, progress)
+        let bins = found?.map_err(at(step))?;
+        self.validated = Some(bins);
+        self.log(&LogLine::Validation { step, loss: bins.summary() }, progress)
     }
 
     fn log(&mut self, line: &LogLine, progress: &mut dyn Progress) -> Result<(), TrainError> {
@@ -274,9 +278,18 @@ impl Run<'_, '_> {
             SavedState { step, seed: self.job.seed, config, data, tensors: Tensors::new() };
         state.capture(&self.adam, &self.names).map_err(at(step))?;
         state.put("extra", self.job.loss.state().map_err(at(step))?);
-        let numbers = Tensor::new(self.window.numbers(), &Device::Cpu)
-            .map_err(|error| at(step)(error.into()))?;
-        state.put("log", Tensors::from([("window".into(), numbers)]));
+        // The losses go into a model's provenance: a run that resumes after its last step knows them.
+        let log = [
+            ("window", Some(self.window.numbers())),
+            ("train", self.train.map(|bins| bins.numbers())),
+            ("validation", self.validated.map(|bins| bins.numbers())),
+        ];
+        for (what, numbers) in log {
+            let Some(numbers) = numbers else { continue };
+            let numbers = Tensor::new(numbers, &Device::Cpu);
+            let numbers = numbers.map_err(|error| at(step)(error.into()))?;
+            state.put("log", Tensors::from([(what.into(), numbers)]));
+        }
         Ok(state)
     }
 

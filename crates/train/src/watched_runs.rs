@@ -92,6 +92,16 @@ fn numbers_that_are_not_finite_stop_training_before_the_update() {
     }
 }
 
+/// As after `kill -9` when the last state was saved: no step is left, and the losses are still known.
+#[test]
+fn a_run_resumed_after_its_last_step_reports_what_the_whole_run_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || Toy::new().train(CONFIG, Some(folder.path()), &Stop::never(), &mut Quiet).unwrap();
+    let (whole, resumed) = (run(), run());
+    assert!(whole.train.is_some() && whole.validation.is_some());
+    assert_eq!((whole.train, whole.validation), (resumed.train, resumed.validation));
+}
+
 #[test]
 fn averages_of_a_run_follow_their_recursion() {
     let (feed, store, mut loss) = watched(None);
