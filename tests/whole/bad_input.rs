@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use langevin_train::SavedState;
+
 use super::{SMALL, done, refused, run};
 
 #[test]
@@ -103,7 +105,26 @@ fn a_loss_that_is_not_finite_stops_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let config = SMALL.replace("rate = 1e-3", "rate = 1e30");
+    // At its end only would this run save a state.
+    let config = config.replace("checkpoint_every = 100\n", "");
     fs::write(folder.join("hot.toml"), config).unwrap();
-    refused(folder, &["train", "hot.toml", "--out", "run", "--quiet"], 1, "step");
+    let train = ["train", "hot.toml", "--out", "run", "--quiet"];
+    let first = run(folder, &train);
+    let said = String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(1), "{said}");
+    // "error: step S: loss of sample …": S − 1 steps were done.
+    let words: Vec<&str> = said.split([' ', ':']).filter(|word| !word.is_empty()).collect();
+    let step: u64 = words[2].parse().unwrap();
+    assert!(said.starts_with(&format!("error: step {step}: loss of sample ")), "{said}");
+    assert!(said.contains("(noise bin "), "{said}");
+    let state = format!("run/state/step-{:08}.safetensors", step - 1);
+    assert!(said.contains(&format!("the last good state is {state}")), "{said}");
     assert!(!folder.join("run/model.safetensors").exists());
+
+    // The state is whole and can be gone on from, to the same end.
+    SavedState::load(&folder.join(&state)).unwrap();
+    let again = run(folder, &[&train[..], &["--resume"]].concat());
+    assert_eq!(again.status.code(), Some(1));
+    let resumed = format!("resumed at step {} of 3000\n{said}", step - 1);
+    assert_eq!(String::from_utf8_lossy(&again.stderr), resumed);
 }

@@ -46,6 +46,12 @@ impl LossBins {
         Some(Self { sums: sums.try_into().ok()?, counts: counts.try_into().ok()? })
     }
 
+    /// The first bin whose sum is NaN or ±∞, and its mean.
+    pub(crate) fn first_non_finite(&self) -> Option<(usize, f64)> {
+        let bin = self.sums.iter().position(|sum| !sum.is_finite())?;
+        Some((bin, self.sums[bin] / self.counts[bin]))
+    }
+
     /// Means of what was added.
     pub fn summary(&self) -> LossSummary {
         let mean = |(&sum, &count): (&f64, &f64)| (count > 0.0).then(|| sum / count);
@@ -72,6 +78,9 @@ mod tests {
         bins.add(0.35, 0.1);
         assert_eq!(LossBins::from_numbers(&bins.numbers()), Some(bins));
         assert_eq!(LossBins::from_numbers(&[0.0; BINS + 1]), None);
+        assert_eq!(bins.first_non_finite(), None);
+        bins.add(0.72, f64::INFINITY);
+        assert_eq!(bins.first_non_finite(), Some((7, f64::INFINITY)));
     }
 
     #[test]

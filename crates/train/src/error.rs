@@ -1,6 +1,6 @@
 //! What can end a training run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use langevin_nn::NnError;
 
@@ -20,7 +20,9 @@ pub enum TrainError {
     },
     /// A loss is NaN or ±∞; the weights are those before this step.
     #[error(
-        "step {step}: loss of sample {sample} is {value} at t = {t:.4} (noise bin {bin}); the weights were not updated"
+        "step {step}: loss of sample {sample} is {value} at t = {t:.4} (noise bin {bin}); the weights were \
+         not updated, {}",
+        kept(state.as_deref())
     )]
     NonFiniteLoss {
         /// Step, counted from 1.
@@ -33,11 +35,14 @@ pub enum TrainError {
         bin: usize,
         /// The loss.
         value: f64,
+        /// The saved state of before this step; none without a folder.
+        state: Option<PathBuf>,
     },
     /// A gradient is NaN or ±∞; the weights are those before this step.
     #[error(
         "step {step}: gradient of {parameter} is not finite (largest loss {largest_loss:.3e} in noise \
-         bin {bin}); the weights were not updated"
+         bin {bin}); the weights were not updated, {}",
+        kept(state.as_deref())
     )]
     NonFiniteGradient {
         /// Step, counted from 1.
@@ -48,6 +53,38 @@ pub enum TrainError {
         bin: usize,
         /// That loss.
         largest_loss: f64,
+        /// The saved state of before this step; none without a folder.
+        state: Option<PathBuf>,
+    },
+    /// A loss of validation is NaN or ±∞, though those of training were not.
+    #[error("step {step}: the validation loss is {value} in noise bin {bin}; {}", kept(state.as_deref()))]
+    NonFiniteValidation {
+        /// Steps done.
+        step: u64,
+        /// First noise bin concerned, from 0 (data) to 9 (reference).
+        bin: usize,
+        /// Mean loss of that bin.
+        value: f64,
+        /// The saved state after this step; none without a folder.
+        state: Option<PathBuf>,
+    },
+    /// An update made a weight NaN or ±∞ out of numbers that were not.
+    #[error("step {step}: {parameter} is not finite after the update; {}", kept(state.as_deref()))]
+    NonFiniteWeight {
+        /// Steps done.
+        step: u64,
+        /// First parameter concerned.
+        parameter: String,
+        /// The newest saved state of before, if there is one.
+        state: Option<PathBuf>,
+    },
+    /// Training failed, and the state of before could not be saved either.
+    #[error("{failure}; saving the state of before failed too")]
+    NotKept {
+        /// Why training stopped.
+        failure: Box<TrainError>,
+        /// Why there is no state.
+        source: Box<TrainError>,
     },
     /// A fresh start was asked for where there are saved states.
     #[error("{folder} holds {states} saved states: resume, or choose another folder")]
@@ -74,4 +111,24 @@ pub enum TrainError {
     /// Weights do not fit the network.
     #[error("weights do not fit the network")]
     Network(#[from] NnError),
+}
+
+impl TrainError {
+    /// Where the last good state is, if numbers that are not finite ended the run.
+    pub(crate) fn state_mut(&mut self) -> Option<&mut Option<PathBuf>> {
+        match self {
+            Self::NonFiniteLoss { state, .. }
+            | Self::NonFiniteGradient { state, .. }
+            | Self::NonFiniteValidation { state, .. } => Some(state),
+            _ => None,
+        }
+    }
+}
+
+/// Where the state of a failed run is.
+fn kept(state: Option<&Path>) -> String {
+    match state {
+        Some(path) => format!("the last good state is {}", path.display()),
+        None => "there is no good state".into(),
+    }
 }

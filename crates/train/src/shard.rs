@@ -93,7 +93,8 @@ pub trait ShardLoss: Send + Sync {
     /// Those of the network.
     fn loss(&self, shard: &Shard, rng: &mut Rng) -> Result<Loss>;
 
-    /// Before the shards of a step.
+    /// Before the shards of a step. A run that goes on after a state calls it again for a step that it
+    /// was called for before the state was saved, if that step failed: twice must be as once.
     ///
     /// # Errors
     /// Ends training.

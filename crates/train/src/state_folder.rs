@@ -36,6 +36,16 @@ impl StateFolder {
         &self.folder
     }
 
+    /// Where the state after `step` belongs.
+    pub(crate) fn file(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:08}.safetensors"))
+    }
+
+    /// The same folder, of which saving removes nothing.
+    pub(crate) fn keeping_all(&self) -> Self {
+        Self { keep: usize::MAX, ..self.clone() }
+    }
+
     /// Steps and files, newest first; empty if there is no folder.
     pub fn list(&self) -> Vec<(u64, PathBuf)> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
@@ -78,7 +88,7 @@ impl StateFolder {
         step: u64,
         fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<PathBuf, CheckpointError> {
-        let path = self.folder.join(format!("step-{step:08}.safetensors"));
+        let path = self.file(step);
         fs::create_dir_all(&self.folder).map_err(WriteError::at(&self.folder))?;
         sweep(&self.folder);
         Staged::bytes(&path, true, fill)?.publish()?;

@@ -1,9 +1,10 @@
 //! The one training loop.
 
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use langevin_kernels::{AdamW, global_norm};
 
 use crate::bins::{LossBins, bin_of};
@@ -27,7 +28,8 @@ use crate::{
 /// neither threads nor prefetching nor on how often the run was stopped and resumed.
 ///
 /// # Errors
-/// [`TrainError`]. The saved states in the folder stay as they are.
+/// [`TrainError`]. The saved states in the folder stay as they are; where a loss, a gradient or a
+/// validation is not finite, the state after the last step that was done joins them.
 pub fn train(
     plan: &TrainPlan,
     job: Job<'_>,
@@ -128,6 +130,11 @@ impl Run<'_, '_> {
             self.window = Window::from_numbers(&found.state.log("window").unwrap_or_default());
             let bins = |what: &str| LossBins::from_numbers(&found.state.log(what)?);
             (self.train, self.validated) = (bins("train"), bins("validation"));
+            // Validations that are done are not done again: this one would be passed over in silence.
+            if let Some((bin, value)) = self.validated.and_then(|bins| bins.first_non_finite()) {
+                let state = Some(found.path);
+                return Err(TrainError::NonFiniteValidation { step, bin, value, state });
+            }
             self.saved = Some(step);
             start = (step, found.rejected);
         }
@@ -149,11 +156,15 @@ impl Run<'_, '_> {
                 return Ok(Outcome::Stopped { step });
             }
             let begun = Instant::now();
-            self.step(step, ahead.as_ref())?;
+            if let Err(failure) = self.step(step, ahead.as_ref()) {
+                return Err(self.keep(step, failure, progress));
+            }
             self.window.timed.0 += 1;
             self.window.timed.1 += begun.elapsed().as_secs_f64();
             progress.stepped(step + 1);
-            self.after(step + 1, progress)?;
+            if let Err(failure) = self.after(step + 1, progress) {
+                return Err(self.keep(step + 1, failure, progress));
+            }
         }
         self.save(steps, progress)?;
         Ok(Outcome::Finished)
@@ -188,6 +199,7 @@ impl Run<'_, '_> {
                 t,
                 bin: bin_of(t),
                 value,
+                state: None,
             });
         }
         let params = langevin_kernels::AdamWParams {
@@ -222,7 +234,7 @@ impl Run<'_, '_> {
             found.grads.iter().position(bad).map_or_else(String::new, |i| self.names[i].clone());
         let sample = found.largest();
         let (bin, largest_loss) = (bin_of(found.times[sample]), found.losses[sample]);
-        TrainError::NonFiniteGradient { step, parameter, bin, largest_loss }
+        TrainError::NonFiniteGradient { step, parameter, bin, largest_loss, state: None }
     }
 
     /// What falls due after `step` steps.
@@ -260,7 +272,13 @@ impl Run<'_, '_> {
         let found = validation.losses(self.job.store, average.as_ref(), &*self.job.loss);
         let bins = found?.map_err(at(step))?;
         self.validated = Some(bins);
-        self.log(&LogLine::Validation { step, loss: bins.summary() }, progress)
+        self.log(&LogLine::Validation { step, loss: bins.summary() }, progress)?;
+        match bins.first_non_finite() {
+            Some((bin, value)) => {
+                Err(TrainError::NonFiniteValidation { step, bin, value, state: None })
+            }
+            None => Ok(()),
+        }
     }
 
     fn log(&mut self, line: &LogLine, progress: &mut dyn Progress) -> Result<(), TrainError> {
@@ -293,15 +311,65 @@ impl Run<'_, '_> {
         Ok(state)
     }
 
+    /// The first parameter that holds NaN or ±∞.
+    fn bad_weight(&self) -> Option<&String> {
+        let bad =
+            |var: &Var| !global_norm(&[Some(var.as_tensor().clone())]).is_ok_and(f64::is_finite);
+        Some(&self.names[self.adam.vars().iter().position(bad)?])
+    }
+
+    /// `failure` after `step` steps; if its cause are numbers that are not finite, the state is saved,
+    /// and the failure says where.
+    fn keep(
+        &mut self,
+        step: u64,
+        mut failure: TrainError,
+        progress: &mut dyn Progress,
+    ) -> TrainError {
+        let (Some(place), Some(states)) = (failure.state_mut(), &self.states) else {
+            return failure;
+        };
+        // Nothing is removed: if the weights went astray before this step, an older state is needed.
+        let states = states.keeping_all();
+        match self.save_in(&states, step, progress) {
+            Ok(path) => *place = Some(path),
+            Err(TrainError::NonFiniteWeight { state, .. }) => *place = state,
+            Err(source) => {
+                let (failure, source) = (Box::new(failure), Box::new(source));
+                return TrainError::NotKept { failure, source };
+            }
+        }
+        failure
+    }
+
     /// Saves the state after `step` steps unless that was done.
     fn save(&mut self, step: u64, progress: &mut dyn Progress) -> Result<(), TrainError> {
-        let Some(states) = &self.states else { return Ok(()) };
-        if self.saved == Some(step) {
-            return Ok(());
+        match self.states.clone() {
+            Some(states) => self.save_in(&states, step, progress).map(drop),
+            None => self.check_weights(step),
         }
+    }
+
+    fn save_in(
+        &mut self,
+        states: &StateFolder,
+        step: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<PathBuf, TrainError> {
+        if self.saved == Some(step) {
+            return Ok(states.file(step));
+        }
+        self.check_weights(step)?;
         let path = states.save(&self.state(step)?)?;
         (self.saved, self.saved_at) = (Some(step), Instant::now());
         progress.saved(step, &path);
-        Ok(())
+        Ok(path)
+    }
+
+    /// Weights that are not finite are neither saved nor published.
+    fn check_weights(&self, step: u64) -> Result<(), TrainError> {
+        let Some(parameter) = self.bad_weight().cloned() else { return Ok(()) };
+        let state = self.states.as_ref().zip(self.saved).map(|(states, step)| states.file(step));
+        Err(TrainError::NonFiniteWeight { step, parameter, state })
     }
 }
