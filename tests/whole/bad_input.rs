@@ -128,3 +128,93 @@ fn a_loss_that_is_not_finite_stops_the_run() {
     let resumed = format!("resumed at step {} of 3000\n{said}", step - 1);
     assert_eq!(String::from_utf8_lossy(&again.stderr), resumed);
 }
+
+#[test]
+fn only_a_run_that_was_begun_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let train = ["train", "small.toml", "--out", "run", "--steps", "200", "--quiet"];
+    let resume = [&train[..], &["--resume"]].concat();
+    refused(folder, &resume, 2, "run holds no state to go on from (found nothing)");
+    assert!(!folder.join("run").exists());
+    fs::create_dir(folder.join("run")).unwrap();
+    refused(folder, &resume, 2, "run holds no state to go on from (found nothing)");
+    done(folder, &train);
+    let model = fs::read(folder.join("run/model.safetensors")).unwrap();
+
+    // A finished run whose states were removed is not trained again in silence.
+    fs::rename(folder.join("run/state"), folder.join("state")).unwrap();
+    refused(folder, &resume, 2, "run holds no state to go on from (found config.toml, model");
+    // Killed before its first state.
+    fs::remove_file(folder.join("run/model.safetensors")).unwrap();
+    let output = run(folder, &resume);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no step was saved before: starting at step 0 of 200"), "{said}");
+    assert_eq!(model, fs::read(folder.join("run/model.safetensors")).unwrap());
+
+    // Every damaged state is named, with what is wrong with it.
+    for step in [100, 200] {
+        fs::write(folder.join(format!("run/state/step-{step:08}.safetensors")), b"").unwrap();
+    }
+    for step in [100, 200] {
+        let message = format!("step-{step:08}.safetensors is truncated or damaged: ");
+        refused(folder, &resume, 2, &message);
+    }
+    refused(folder, &resume, 2, "start afresh with --force");
+}
+
+#[test]
+fn a_refused_resume_leaves_the_run_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    done(folder, &["train", "small.toml", "--out", "run", "--steps", "150", "--quiet"]);
+    let files = ["run/config.toml", "run/metrics.jsonl", "run/model.safetensors"];
+    let before = files.map(|file| fs::read(folder.join(file)).unwrap());
+    let other = ["train", "small.toml", "--out", "run", "--steps", "300", "--resume", "--quiet"];
+    refused(folder, &other, 2, "was saved with another config: \"steps = 150\"");
+    assert_eq!(before, files.map(|file| fs::read(folder.join(file)).unwrap()));
+}
+
+#[test]
+fn a_run_is_replaced_by_force_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let train = ["train", "small.toml", "--out", "run", "--steps", "200", "--quiet"];
+    done(folder, &train);
+    let model = fs::read(folder.join("run/model.safetensors")).unwrap();
+    // Whatever is left of a run protects it.
+    for file in ["model.safetensors", "config.toml"] {
+        fs::remove_file(folder.join("run").join(file)).unwrap();
+    }
+    fs::remove_dir_all(folder.join("run/state")).unwrap();
+    refused(folder, &train, 2, "run holds a run already (metrics.jsonl");
+    refused(folder, &train, 2, "replace it with --force");
+    let both = [&train[..], &["--force", "--resume"]].concat();
+    refused(folder, &both, 2, "cannot be used with");
+
+    // By force a longer run, then one as before: nothing of the longer one is left in it.
+    let longer = ["train", "small.toml", "--out", "run", "--steps", "300", "--quiet", "--force"];
+    done(folder, &longer);
+    fs::write(folder.join("run/notes.txt"), "mine").unwrap();
+    done(folder, &[&train[..], &["--force"]].concat());
+    assert_eq!(model, fs::read(folder.join("run/model.safetensors")).unwrap());
+    let list = |name: &str| {
+        let entries = fs::read_dir(folder.join(name)).unwrap().flatten();
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(list("run/state"), ["step-00000100.safetensors", "step-00000200.safetensors"]);
+    let names = list("run");
+    let of_events = names.iter().filter(|name| name.starts_with("events.")).count();
+    assert_eq!((names.len(), of_events), (6, 1), "{names:?}");
+    // A bad config does not cost the run that it would have replaced.
+    fs::write(folder.join("bad.toml"), SMALL.replace("count = 1000", "count = 0")).unwrap();
+    refused(folder, &["train", "bad.toml", "--out", "run", "--force"], 2, "data.count");
+    assert_eq!(names, list("run"));
+}

@@ -117,8 +117,7 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
     let experiment = PointsExperiment { seed, ..experiment.clone() };
     let plan = experiment.plan().map_err(bad_input)?;
     let prepared = Prepared::new(&experiment, &plan)?;
-    let text = toml::to_string(&experiment)?;
-    let report = prepared.train(&plan, &text, None, false, &Stop::never(), &mut Quiet)?;
+    let report = prepared.train(&experiment, &plan, None, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let trained = Trained::new(experiment, prepared.domain, weights)?;
     let published = trained.experiment.published.clone();

@@ -10,8 +10,8 @@ use langevin_nn::ParamStore;
 use langevin_points::source::{End, PointsSource};
 use langevin_points::space::Points;
 use langevin_train::{
-    CheckpointError, CoupledFeed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report, Stop,
-    train, write_whole,
+    CheckpointError, CoupledFeed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report,
+    RunFolder, Start, Stop, TrainError, train,
 };
 
 use super::RunOptions;
@@ -38,8 +38,11 @@ pub struct TrainArgs {
     #[arg(long)]
     steps: Option<u64>,
     /// Go on from the newest good state in the run directory.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "force")]
     resume: bool,
+    /// Start afresh in a run directory that is in use: what the run left there is removed.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -58,23 +61,23 @@ impl TrainArgs {
         let plan = experiment
             .plan()
             .map_err(|error| bad_input(config_file::ConfigFileError::value(&self.config, error)))?;
-        let model = self.out.join("model.safetensors");
-        if !self.resume && (model.exists() || self.out.join("state").exists()) {
-            return Err(bad_input(anyhow::anyhow!(
-                "{} holds a run already: go on with --resume, or choose another --out",
-                self.out.display()
-            )));
-        }
+        let start = match (self.resume, self.force) {
+            (true, _) => Start::Resuming,
+            (_, true) => Start::Replacing,
+            _ => Start::Afresh,
+        };
+        // Training checks it again before it writes: this is for those who would wait for their data.
+        let folder = RunFolder::new(&self.out);
+        folder.check(start).map_err(explained)?;
+        let prepared = Prepared::new(&experiment, &plan)?;
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot create {}", self.out.display()))
             .map_err(bad_input)?;
-        let text = toml::to_string(&experiment)?;
-        let prepared = Prepared::new(&experiment, &plan)?;
-        write_whole(&self.out.join("config.toml"), text.as_bytes())?;
         let stop = Stop::on_signals()?;
-        let mut shown = Shown { bar: None, quiet: self.options.quiet, total: 0 };
+        let resuming = self.resume;
+        let mut shown = Shown { bar: None, quiet: self.options.quiet, resuming };
         let report = pool.install(|| {
-            prepared.train(&plan, &text, Some(&self.out), self.resume, &stop, &mut shown)
+            prepared.train(&experiment, &plan, Some((&self.out, start)), &stop, &mut shown)
         });
         if let Some(bar) = shown.bar.take() {
             bar.finish();
@@ -84,7 +87,8 @@ impl TrainArgs {
             eprintln!("stopped at step {step}; the state is saved, go on with --resume");
             return Ok(Ending::Stopped);
         }
-        let hash = prepared.publish(&model, &experiment, &text, &report)?;
+        let model = folder.model();
+        let hash = prepared.publish(&model, &experiment, &report)?;
         if !self.options.quiet {
             println!("{} (sha256 {hash})", model.display());
         }
@@ -136,20 +140,19 @@ impl Prepared {
         Ok(Self { domain, process, source, held_out, seed })
     }
 
-    /// Trains on the current pool.
+    /// Trains on the current pool; with `out`, in a folder, begun in one of the ways there are.
     ///
     /// # Errors
     /// Those of the training loop.
     pub fn train(
         &self,
+        experiment: &PointsExperiment,
         plan: &Plan,
-        config: &str,
-        folder: Option<&Path>,
-        resume: bool,
+        out: Option<(&Path, Start)>,
         stop: &Stop,
         progress: &mut dyn langevin_train::Progress,
     ) -> Result<Report> {
-        let experiment: PointsExperiment = toml::from_str(config)?;
+        let config = toml::to_string(experiment)?;
         let classes = experiment.data.classes;
         let (store, network) = ParamStore::create(DType::F32, self.seed, |builder| {
             plan.network.build(builder, &self.process, classes)
@@ -169,11 +172,11 @@ impl Prepared {
             validation: validation.as_ref().map(|feed| feed as &dyn langevin_train::Feed),
             loss: &mut loss,
             seed: self.seed,
-            config,
-            folder,
-            resume,
+            config: &config,
+            folder: out.map(|(folder, _)| folder),
+            start: out.map_or(Start::Afresh, |(_, start)| start),
         };
-        Ok(train(&plan.train, job, stop, progress)?)
+        train(&plan.train, job, stop, progress).map_err(explained)
     }
 
     /// Writes the model of a finished run; gives its hash.
@@ -181,7 +184,6 @@ impl Prepared {
         &self,
         path: &Path,
         experiment: &PointsExperiment,
-        config: &str,
         report: &Report,
     ) -> Result<String> {
         let provenance = Provenance {
@@ -193,15 +195,35 @@ impl Prepared {
             validation_loss: report.validation.as_ref().map(|loss| loss.loss),
         };
         let file = ModelFile { tensors: report.weights.clone(), ..ModelFile::default() };
-        model::write(path, file, config, &self.domain, &provenance)
+        model::write(path, file, &toml::to_string(experiment)?, &self.domain, &provenance)
     }
+}
+
+/// Why a run cannot begin is the caller's to mend, and how; all else failed while running.
+fn explained(error: TrainError) -> anyhow::Error {
+    let mend = match &error {
+        TrainError::RunExists { .. } => {
+            "go on with --resume, replace it with --force, or choose another --out"
+        }
+        TrainError::NothingToResume { .. } => "start without --resume",
+        TrainError::NoGoodState { .. } => "start afresh with --force",
+        TrainError::Checkpoint(CheckpointError::OtherRun { .. }) => {
+            "go on with the config that it was begun with, or choose another --out"
+        }
+        TrainError::Checkpoint(CheckpointError::Write(_) | CheckpointError::Tensor(_)) => {
+            return error.into();
+        }
+        TrainError::Checkpoint(_) => return bad_input(error),
+        _ => return error.into(),
+    };
+    bad_input(anyhow::anyhow!("{error}: {mend}"))
 }
 
 /// Training, shown to a person.
 struct Shown {
     bar: Option<Progress>,
     quiet: bool,
-    total: u64,
+    resuming: bool,
 }
 
 impl langevin_train::Progress for Shown {
@@ -209,10 +231,13 @@ impl langevin_train::Progress for Shown {
         for error in rejected {
             eprintln!("warning: {error}; going on from the state before it");
         }
-        if step > 0 {
-            eprintln!("resumed at step {step} of {steps}");
+        match step {
+            0 if self.resuming => {
+                eprintln!("no step was saved before: starting at step 0 of {steps}")
+            }
+            0 => {}
+            _ => eprintln!("resumed at step {step} of {steps}"),
         }
-        self.total = steps;
         self.bar = Some(Progress::new("train", steps, step, self.quiet));
     }
 

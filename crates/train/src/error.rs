@@ -1,5 +1,6 @@
 //! What can end a training run.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use langevin_nn::NnError;
@@ -86,16 +87,24 @@ pub enum TrainError {
         /// Why there is no state.
         source: Box<TrainError>,
     },
-    /// A fresh start was asked for where there are saved states.
-    #[error("{folder} holds {states} saved states: resume, or choose another folder")]
+    /// A fresh start was asked for where a run has left something.
+    #[error("{folder} holds a run already ({})", names(traces))]
     RunExists {
         /// The folder of the run.
         folder: PathBuf,
-        /// How many.
-        states: usize,
+        /// What is there.
+        traces: Vec<PathBuf>,
+    },
+    /// There is neither a saved state nor an unfinished run.
+    #[error("{folder} holds no state to go on from (found {})", names(traces))]
+    NothingToResume {
+        /// The folder that was given.
+        folder: PathBuf,
+        /// What is there of a run.
+        traces: Vec<PathBuf>,
     },
     /// There are saved states, but none is whole.
-    #[error("none of the {} saved states in {folder} can be read", rejected.len())]
+    #[error("none of the {} saved states in {folder} can be read:{}", rejected.len(), list(rejected))]
     NoGoodState {
         /// The folder of the states.
         folder: PathBuf,
@@ -131,4 +140,25 @@ fn kept(state: Option<&Path>) -> String {
         Some(path) => format!("the last good state is {}", path.display()),
         None => "there is no good state".into(),
     }
+}
+
+/// File names on one line.
+fn names(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let names: Vec<String> = paths.iter().map(name).collect();
+    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+}
+
+/// A line for each error, with its causes.
+fn list(errors: &[CheckpointError]) -> String {
+    let mut text = String::new();
+    for error in errors {
+        let mut next: Option<&dyn Error> = Some(error);
+        let mut before = "\n  ";
+        while let Some(cause) = next {
+            text.push_str(&format!("{before}{cause}"));
+            (next, before) = (cause.source(), ": ");
+        }
+    }
+    text
 }

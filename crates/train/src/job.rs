@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use langevin_core::Seed;
 use langevin_nn::ParamStore;
 
-use crate::{CheckpointError, Feed, LossSummary, ShardLoss};
+use crate::{CheckpointError, Feed, LossSummary, ShardLoss, Start};
 
 /// What is trained on what.
 pub struct Job<'a> {
@@ -23,11 +23,11 @@ pub struct Job<'a> {
     pub seed: Seed,
     /// Text of the config; a saved state resumes under the same text only.
     pub config: &'a str,
-    /// The run's folder: `state/`, `snapshots/`, `metrics.jsonl` and TensorBoard events. With none,
-    /// nothing is written.
+    /// The run's folder: `config.toml`, `state/`, `snapshots/`, `metrics.jsonl` and TensorBoard events.
+    /// With none, nothing is written.
     pub folder: Option<&'a Path>,
-    /// Go on from the newest whole state in the folder, from the start if there is no state.
-    pub resume: bool,
+    /// How to begin in that folder.
+    pub start: Start,
 }
 
 /// How training ended.

@@ -6,9 +6,10 @@
 //! purpose, sample of the step, step), and gradients are summed in shard order: the weights depend on
 //! neither threads nor prefetching, nor on how often a run was stopped and resumed.
 //!
-//! A run's folder holds `metrics.jsonl`, TensorBoard events, `state/step-XXXXXXXX.safetensors` (the last
-//! few, each written whole and carrying its hash) and, on request, `snapshots/` of the power-function
-//! averages, from which averages of any width are reconstructed after training.
+//! A run's folder holds `config.toml`, `metrics.jsonl`, TensorBoard events,
+//! `state/step-XXXXXXXX.safetensors` (the last few, each written whole and carrying its hash) and, on
+//! request, `snapshots/` of the power-function averages, from which averages of any width are
+//! reconstructed after training.
 
 mod average;
 mod bins;
@@ -26,6 +27,7 @@ mod posthoc;
 mod prefetch;
 mod progress;
 mod resume;
+mod run_folder;
 mod schedule;
 mod shard;
 mod state_folder;
@@ -57,6 +59,7 @@ pub use model_file::{ModelFile, ModelFileError};
 pub use optimiser::OptimiserConfig;
 pub use posthoc::{Profile, Snapshots, reconstruction_weights};
 pub use progress::{LogLine, Progress, Quiet, TrainLine};
+pub use run_folder::{RunFolder, Start};
 pub use schedule::{LearningRate, LearningRateConfig};
 pub use shard::{CoupledFeed, Feed, Moment, ObjectiveLoss, Shard, ShardLoss};
 pub use state_folder::{Found, StateFolder};

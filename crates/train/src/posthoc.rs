@@ -52,7 +52,7 @@ pub fn reconstruction_weights(profiles: &[Profile], target: &Profile) -> Vec<f64
 /// The folder `snapshots` of a run.
 #[derive(Debug, Clone)]
 pub struct Snapshots {
-    folder: StateFolder,
+    pub(crate) folder: StateFolder,
 }
 
 /// Kind of the exponents in a snapshot.

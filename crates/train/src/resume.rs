@@ -1,40 +1,49 @@
 //! Which saved state a run goes on from.
 
-use crate::{CheckpointError, Found, Job, StateFolder, TrainError};
+use crate::{CheckpointError, Found, Job, RunFolder, StateFolder, TrainError};
 
-/// The newest whole state of the run of `job`; nothing if there is none and the run starts afresh.
+/// The newest whole state of the run of `job`; nothing if it was killed before it saved one.
 ///
 /// # Errors
-/// [`TrainError::RunExists`] if states are there and resuming was not asked for,
-/// [`TrainError::NoGoodState`] if all are damaged, [`CheckpointError::OtherRun`] if the newest whole one
-/// was saved under another seed, config or data.
-pub(crate) fn resume(states: &StateFolder, job: &Job<'_>) -> Result<Option<Found>, TrainError> {
-    if !job.resume {
-        return match states.list().len() {
-            0 => Ok(None),
-            count => {
-                let folder = states.path().parent().unwrap_or(states.path()).to_path_buf();
-                Err(TrainError::RunExists { folder, states: count })
-            }
-        };
-    }
+/// [`TrainError::NoGoodState`] if all states are damaged, [`CheckpointError::OtherRun`] if the newest
+/// whole one was saved under another seed, config or data or, where there is none, if the config in the
+/// folder is another one.
+pub(crate) fn resume(
+    folder: &RunFolder,
+    states: &StateFolder,
+    job: &Job<'_>,
+) -> Result<Option<Found>, TrainError> {
     let no_good = |rejected| TrainError::NoGoodState { folder: states.path().into(), rejected };
-    let Some(found) = states.newest().map_err(no_good)? else { return Ok(None) };
-    let same = |what: &'static str, found_value: &str, expected: &str| {
-        if found_value == expected {
-            return Ok(());
-        }
-        Err(CheckpointError::OtherRun {
-            path: found.path.clone(),
-            what,
-            found: first_difference(found_value, expected),
-            expected: first_difference(expected, found_value),
-        })
+    let Some(found) = states.newest().map_err(no_good)? else {
+        let path = folder.config();
+        let config = std::fs::read_to_string(&path);
+        let config =
+            config.map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+        same(&path, "config", &config, job.config)?;
+        return Ok(None);
     };
-    same("seed", &found.state.seed.0.to_string(), &job.seed.0.to_string())?;
-    same("data", &found.state.data, &job.feed.fingerprint())?;
-    same("config", &found.state.config, job.config)?;
+    same(&found.path, "seed", &found.state.seed.0.to_string(), &job.seed.0.to_string())?;
+    same(&found.path, "data", &found.state.data, &job.feed.fingerprint())?;
+    same(&found.path, "config", &found.state.config, job.config)?;
     Ok(Some(found))
+}
+
+/// Nothing if `found`, in the file `path`, is what is `expected`.
+fn same(
+    path: &std::path::Path,
+    what: &'static str,
+    found: &str,
+    expected: &str,
+) -> Result<(), CheckpointError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(CheckpointError::OtherRun {
+        path: path.into(),
+        what,
+        found: first_difference(found, expected),
+        expected: first_difference(expected, found),
+    })
 }
 
 /// The first line of `text` that differs from the same line of `other`, in quotes.

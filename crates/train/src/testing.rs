@@ -12,8 +12,8 @@ use langevin_core::{
 use langevin_nn::{ActivationKind, Mlp, MlpConfig, ParamStore, TimeFeaturesConfig};
 
 use crate::{
-    CoupledFeed, Job, ObjectiveLoss, Progress, Report, ShardLoss, Stop, TrainConfig, TrainError,
-    train,
+    CoupledFeed, Job, ObjectiveLoss, Progress, Report, RunFolder, ShardLoss, Start, Stop,
+    TrainConfig, TrainError, train,
 };
 
 /// The allocator of the command: without it, times of small steps mean little.
@@ -134,7 +134,7 @@ impl Toy {
     }
 }
 
-/// Trains with any loss, resuming what is in the folder.
+/// Trains with any loss, going on with the run in the folder if there is one.
 pub(crate) fn train_with(
     config: &str,
     store: &ParamStore,
@@ -145,15 +145,9 @@ pub(crate) fn train_with(
     progress: &mut dyn Progress,
 ) -> Result<Report, TrainError> {
     let plan = toml::from_str::<TrainConfig>(config).unwrap().build().unwrap();
-    let job = Job {
-        store,
-        feed,
-        validation: Some(feed),
-        loss,
-        seed: Seed(5),
-        config,
-        folder,
-        resume: true,
-    };
+    let begun = folder.is_some_and(|folder| RunFolder::new(folder).config().exists());
+    let start = if begun { Start::Resuming } else { Start::Afresh };
+    let job =
+        Job { store, feed, validation: Some(feed), loss, seed: Seed(5), config, folder, start };
     train(&plan, job, stop, progress)
 }

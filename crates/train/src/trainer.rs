@@ -16,8 +16,8 @@ use crate::step::{self, StepGradient};
 use crate::tensorfile::Tensors;
 use crate::validate::Validation;
 use crate::{
-    CheckpointError, Job, LogLine, Moment, Outcome, Progress, Report, SavedState, Snapshots,
-    StateFolder, Stop, TrainError, TrainPlan, WriteError, optimiser,
+    CheckpointError, Job, LogLine, Moment, Outcome, Progress, Report, RunFolder, SavedState, Start,
+    StateFolder, Stop, TrainError, TrainPlan, WriteError, optimiser, write_whole,
 };
 
 /// Trains, and leaves the last weights in `job.store`.
@@ -41,7 +41,8 @@ pub fn train(
     let names: Vec<String> = job.store.iter().map(|(name, _)| name.to_string()).collect();
     let vars = job.store.iter().map(|(_, var)| var.clone()).collect();
     let adam = AdamW::new(vars, plan.averages().len()).map_err(|error| at(0)(error.into()))?;
-    let states = job.folder.map(|folder| StateFolder::new(folder.join("state"), config.keep));
+    let folder = job.folder.map(RunFolder::new);
+    let states = folder.as_ref().map(|folder| folder.states(config.keep));
     let mut run = Run {
         plan,
         layout,
@@ -51,6 +52,7 @@ pub fn train(
         validation: job
             .validation
             .map(|feed| Validation::new(feed, layout, config.validation_shards)),
+        folder,
         states,
         files: None,
         saved: None,
@@ -102,6 +104,7 @@ struct Run<'p, 'a> {
     adam: AdamW,
     window: Window,
     validation: Option<Validation<'a>>,
+    folder: Option<RunFolder>,
     states: Option<StateFolder>,
     files: Option<LogFiles>,
     /// Step of the newest state of this run on disk.
@@ -116,13 +119,26 @@ struct Run<'p, 'a> {
 
 impl Run<'_, '_> {
     /// Puts a saved state back if there is one, and opens the log: steps done, and damaged files.
+    ///
+    /// Nothing in the folder is touched before all checks are passed.
     fn begin(&mut self) -> Result<(u64, Vec<CheckpointError>), TrainError> {
-        let (Some(folder), Some(states)) = (self.job.folder, &self.states) else {
+        let (Some(folder), Some(states)) = (&self.folder, &self.states) else {
             return Ok((0, Vec::new()));
         };
-        std::fs::create_dir_all(folder).map_err(WriteError::at(folder))?;
+        folder.check(self.job.start)?;
+        let found = match self.job.start {
+            Start::Afresh => None,
+            Start::Replacing => {
+                folder.clear()?;
+                None
+            }
+            Start::Resuming => resume(folder, states, &self.job)?,
+        };
+        let path = folder.path();
+        std::fs::create_dir_all(path).map_err(WriteError::at(path))?;
+        write_whole(&folder.config(), self.job.config.as_bytes())?;
         let mut start = (0, Vec::new());
-        if let Some(found) = resume(states, &self.job)? {
+        if let Some(found) = found {
             self.job.store.load(&found.state.tensors("weights"))?;
             found.state.restore(&found.path, &mut self.adam, &self.names)?;
             let step = found.state.step;
@@ -138,7 +154,7 @@ impl Run<'_, '_> {
             self.saved = Some(step);
             start = (step, found.rejected);
         }
-        self.files = Some(LogFiles::open(folder, start.0)?);
+        self.files = Some(LogFiles::open(path, start.0)?);
         Ok(start)
     }
 
@@ -252,9 +268,9 @@ impl Run<'_, '_> {
             self.validate(step, progress)?;
         }
         if due(step, config.snapshot_every)
-            && let Some(folder) = self.job.folder
+            && let Some(folder) = &self.folder
         {
-            Snapshots::new(folder.join("snapshots")).save(&self.state(step)?, self.plan)?;
+            folder.snapshots().save(&self.state(step)?, self.plan)?;
         }
         let waited = self.saved_at.elapsed().as_secs_f64();
         if due(step, config.checkpoint_every) || overdue(waited, config.checkpoint_every_seconds) {

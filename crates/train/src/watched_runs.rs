@@ -11,7 +11,7 @@ use crate::tensorfile::Tensors;
 use crate::testing::{Toy, train_with};
 use crate::whole_runs::{CONFIG, StopAfter, flat, lines};
 use crate::{
-    Average, CheckpointError, Moment, Progress, Quiet, Shard, ShardLoss, StateFolder, Stop,
+    Average, CheckpointError, Moment, Progress, Quiet, RunFolder, Shard, ShardLoss, Stop,
     TrainError, power_exponent,
 };
 
@@ -185,7 +185,7 @@ fn a_run_resumed_after_its_last_step_reports_what_the_whole_run_did() {
 
 /// Steps of the saved states, newest first.
 fn saved(folder: &Path) -> Vec<u64> {
-    StateFolder::new(folder.join("state"), 3).list().iter().map(|(step, _)| *step).collect()
+    RunFolder::new(folder).states(3).list().iter().map(|(step, _)| *step).collect()
 }
 
 #[test]

@@ -8,8 +8,8 @@ use langevin_core::Seed;
 use crate::tensorfile::Tensors;
 use crate::testing::Toy;
 use crate::{
-    CheckpointError, Job, Outcome, Progress, Quiet, Report, SavedState, Snapshots, StateFolder,
-    Stop, TrainConfig, TrainError, train,
+    CheckpointError, Job, Outcome, Progress, Quiet, Report, SavedState, Snapshots, Start,
+    StateFolder, Stop, TrainConfig, TrainError, train,
 };
 
 /// Twelve steps; lines of the log, validations and saved states at steps that do not coincide.
@@ -148,7 +148,11 @@ fn damaged_states_are_reported_and_passed_over() {
     }
     let error =
         Toy::new().train(CONFIG, Some(folder.path()), &Stop::never(), &mut Quiet).unwrap_err();
+    let text = error.to_string();
     assert!(matches!(error, TrainError::NoGoodState { rejected, .. } if rejected.len() == 3));
+    for step in [5, 10, 12] {
+        assert!(text.contains(&format!("step-{step:08}.safetensors is truncated")), "{text}");
+    }
 }
 
 #[test]
@@ -201,6 +205,13 @@ fn states_of_another_run_are_refused() {
         panic!("{error}")
     };
     assert!(found.contains("rate = 0.01"), "{found}");
+    assert_eq!(fs::read_to_string(folder.path().join("config.toml")).unwrap(), CONFIG);
+    // Also where the run was killed before its first state, and its config is all there is to go by.
+    fs::remove_file(state(folder.path(), 2)).unwrap();
+    let error =
+        Toy::new().train(&other, Some(folder.path()), &Stop::never(), &mut Quiet).unwrap_err();
+    assert!(matches!(error, TrainError::Checkpoint(CheckpointError::OtherRun { .. })), "{error}");
+    assert_eq!(run(CONFIG, folder.path()).resumed_from, None);
     let Toy { feed, store, mut loss } = Toy::new();
     let plan = toml::from_str::<TrainConfig>(CONFIG).unwrap().build().unwrap();
     let (folder, loss) = (Some(folder.path()), &mut loss);
@@ -212,10 +223,10 @@ fn states_of_another_run_are_refused() {
         seed: Seed(5),
         config: CONFIG,
         folder,
-        resume: false,
+        start: Start::Afresh,
     };
     let error = train(&plan, job, &Stop::never(), &mut Quiet).unwrap_err();
-    assert!(matches!(error, TrainError::RunExists { states: 1, .. }));
+    assert!(matches!(error, TrainError::RunExists { .. }));
 }
 
 /// σ_rel = 0.07, reconstructed from snapshots of 0.05 and 0.10, against the average tracked in the run.
