@@ -1,8 +1,10 @@
 //! Model files: what is written beside the weights, and how it is read back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use candle_core::Tensor;
 use langevin_train::{ModelFile, model_hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +31,20 @@ pub struct Provenance {
     pub train_loss: Option<f64>,
     /// Validation loss, if there was a validation.
     pub validation_loss: Option<f64>,
+    /// How the weights were averaged, if that was done after training; no losses were then measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<PosthocAverage>,
+}
+
+/// A power-function average that was made after training.
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct PosthocAverage {
+    /// Width σ_rel of the profile.
+    pub width: f64,
+    /// Snapshots that it was made from.
+    pub snapshots: usize,
+    /// How far its profile is off, as a part of the profile's norm.
+    pub profile_error: f64,
 }
 
 /// Weights with the experiment and the domain that they belong to.
@@ -57,6 +73,34 @@ impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
             .map_err(bad_input)?;
         let hash = model_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self { file, experiment, domain, hash })
+    }
+}
+
+impl<E, D> Model<E, D> {
+    /// Where the model, which was read from `path`, comes from.
+    ///
+    /// # Errors
+    /// If the file does not say.
+    pub fn provenance(&self, path: &Path) -> Result<Provenance> {
+        let text = self.file.require(path, PROVENANCE).map_err(bad_input)?;
+        let provenance = serde_json::from_str(text);
+        provenance.with_context(|| format!("{}: its provenance", path.display())).map_err(bad_input)
+    }
+
+    /// Writes other weights of the same experiment and domain to `path`; gives the file's hash.
+    ///
+    /// # Errors
+    /// If the file cannot be written; an older one is then still whole.
+    pub fn write_other(
+        &self,
+        path: &Path,
+        weights: BTreeMap<String, Tensor>,
+        provenance: &Provenance,
+    ) -> Result<String> {
+        // Config and domain as they are: read and written again, numbers could lose their last digit.
+        let mut file = ModelFile { tensors: weights, metadata: self.file.metadata.clone() };
+        file.metadata.insert(PROVENANCE.into(), serde_json::to_string(provenance)?);
+        Ok(file.write(path)?)
     }
 }
 

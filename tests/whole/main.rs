@@ -1,5 +1,6 @@
 //! The program as its users run it: files in, files out, exit statuses and messages.
 
+mod average;
 mod bad_input;
 mod guidance;
 mod reproducibility;

@@ -1,5 +1,6 @@
 //! `langevin points`: the verbs of the smallest domain.
 
+mod average;
 mod compare;
 mod data;
 mod evaluate;
@@ -21,6 +22,8 @@ use crate::Ending;
 pub enum PointsCommand {
     /// Train a model from a config.
     Train(train::TrainArgs),
+    /// Make another average of a run's weights from its snapshots.
+    Average(average::AverageArgs),
     /// Draw points from a trained model.
     Sample(Box<sample::SampleArgs>),
     /// Measure a trained model against its data, with a report.
@@ -37,6 +40,7 @@ impl PointsCommand {
     pub fn run(self) -> anyhow::Result<Ending> {
         match self {
             Self::Train(args) => args.run(),
+            Self::Average(args) => args.run(),
             Self::Sample(args) => args.run(),
             Self::Evaluate(args) => args.run(),
             Self::Table(args) => args.run(),

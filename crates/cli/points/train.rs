@@ -193,6 +193,7 @@ impl Prepared {
             steps: experiment.train.steps,
             train_loss: report.train.as_ref().map(|loss| loss.loss),
             validation_loss: report.validation.as_ref().map(|loss| loss.loss),
+            average: None,
         };
         let file = ModelFile { tensors: report.weights.clone(), ..ModelFile::default() };
         model::write(path, file, &toml::to_string(experiment)?, &self.domain, &provenance)

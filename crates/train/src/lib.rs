@@ -57,7 +57,10 @@ pub use job::{Job, Outcome, Report};
 pub use langevin_files::{WriteError, write_whole};
 pub use model_file::{ModelFile, ModelFileError};
 pub use optimiser::OptimiserConfig;
-pub use posthoc::{Profile, Snapshots, reconstruction_weights};
+pub use posthoc::{
+    PosthocError, Profile, RECONSTRUCTION_LIMIT, Reconstruction, Snapshots, reconstruction_error,
+    reconstruction_weights,
+};
 pub use progress::{LogLine, Progress, Quiet, TrainLine};
 pub use run_folder::{RunFolder, Start};
 pub use schedule::{LearningRate, LearningRateConfig};

@@ -29,7 +29,7 @@ pub(crate) fn resume(
 }
 
 /// Nothing if `found`, in the file `path`, is what is `expected`.
-fn same(
+pub(crate) fn same(
     path: &std::path::Path,
     what: &'static str,
     found: &str,

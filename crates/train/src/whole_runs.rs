@@ -249,7 +249,7 @@ averages = [{ kind = "power", sigma_rel = 0.07 }, { kind = "power", sigma_rel = 
         fs::write(&path, state.bytes().unwrap()).unwrap();
         assert_eq!(step % 30, 0);
     }
-    let reconstructed = flat(&Snapshots::new(snapshots).reconstruct(0.07, 240).unwrap());
+    let reconstructed = flat(&Snapshots::new(snapshots).reconstruct(0.07, 240).unwrap().weights);
     let distance = |a: &[f32], b: &[f32]| {
         a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
     };
