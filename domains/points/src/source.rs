@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Batch, Condition, Error, Result, Rng, Source, State};
 use langevin_kernels::rng::{Stream, tag};
+use sha2::{Digest, Sha256};
 
 use crate::record::PointCloud;
 use crate::space::Points;
@@ -50,14 +51,22 @@ impl End {
         }
     }
 
-    /// A hash of what is drawn.
-    fn fingerprint(&self) -> u64 {
+    /// SHA-256, in hexadecimal, of what is drawn: the law, or geometry, shape, coordinates and labels of
+    /// the cloud, bit by bit.
+    fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
         match self {
-            Self::Law(law) => tag(&format!("{law:?}")),
-            Self::Cloud(cloud, _) => cloud.points().iter().fold(tag("points"), |hash, x| {
-                (hash ^ x.to_bits()).wrapping_mul(0x0000_0100_0000_01b3)
-            }),
+            Self::Law(law) => hash.update(format!("law {law:?}")),
+            Self::Cloud(cloud, _) => {
+                let (count, dimension) = (cloud.len(), cloud.dimension());
+                hash.update(format!("{:?} {count} {dimension} ", cloud.geometry()));
+                cloud.points().iter().for_each(|x| hash.update(x.to_le_bytes()));
+                // Absent labels add nothing, present ones 8 bytes per point: the two never coincide.
+                let labels = cloud.labels().into_iter().flatten();
+                labels.for_each(|label| hash.update(label.to_le_bytes()));
+            }
         }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -140,8 +149,11 @@ impl Source for PointsSource {
     }
 
     fn fingerprint(&self) -> String {
-        let reference = self.reference.as_ref().map_or(0, End::fingerprint);
-        format!("{:016x}-{reference:016x}", self.data.fingerprint())
+        let data = self.data.fingerprint();
+        match &self.reference {
+            Some(reference) => format!("{data}-{}", reference.fingerprint()),
+            None => data,
+        }
     }
 }
 
@@ -172,5 +184,27 @@ mod tests {
         // A batch across the end of an epoch, and one asked for again later.
         assert_eq!(batch(7, 6), [&first[7..], &second[..3]].concat());
         assert_eq!(batch(0, 10), first);
+    }
+
+    /// A run goes on with the same data only: every bit of them counts, those of labels too.
+    #[test]
+    fn fingerprints_tell_data_apart() {
+        let cloud = |rows: &[f64]| PointCloud::flat(rows.to_vec(), 2).unwrap();
+        let labelled = |labels: &[i64]| cloud(&[1.0; 4]).with_labels(labels.to_vec()).unwrap();
+        let clouds = [
+            cloud(&[1.0; 4]),
+            // Two signs: in a product of 64-bit words these cancel.
+            cloud(&[-1.0, 1.0, -1.0, 1.0]),
+            PointCloud::flat(vec![1.0; 4], 1).unwrap(),
+            labelled(&[0, 0]),
+            labelled(&[0, 1]),
+            labelled(&[1, 0]),
+        ];
+        let end = |cloud: &PointCloud| End::cloud(cloud.clone(), "data").fingerprint();
+        let mut found: Vec<String> = clouds.iter().map(end).collect();
+        assert_eq!(end(&clouds[0]), found[0]);
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), clouds.len());
     }
 }
