@@ -1,6 +1,7 @@
 //! The same bits: whatever the threads, the batch, and the death of the program.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -53,46 +54,57 @@ fn samples_do_not_depend_on_threads_or_batch() {
     }
 }
 
-/// Killed with SIGKILL once its first state is there, and again later, then resumed to the end.
+/// Killed with SIGKILL when a first state is there, and when the next process has saved one more; then
+/// resumed to the end, and once more as if killed between its last state and its model.
 #[test]
 fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    fs::write(folder.join("small.toml"), SMALL).unwrap();
-    let train = |out: &'static str| ["train", "small.toml", "--quiet", "--out", out];
-    done(folder, &train("whole"));
-    for (kill, states) in [1, 4].into_iter().enumerate() {
-        let mut args = train("killed").to_vec();
-        if kill > 0 {
-            args.push("--resume");
+    // A machine so busy that the program ends before it is killed gets a run that is longer.
+    for steps in [6_000, 24_000, 96_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let long = format!("steps = {steps}\nvalidate_every = 700\nvalidation_shards = 2");
+        fs::write(folder.join("small.toml"), SMALL.replace("steps = 3000", &long)).unwrap();
+        let train = |out: &'static str| ["train", "small.toml", "--quiet", "--out", out];
+        let resume = [&train("killed")[..], &["--resume"]].concat();
+        if !(killed(folder, &train("killed")) && killed(folder, &resume)) {
+            continue;
         }
-        let mut child =
-            langevin(folder).args(&args).stderr(Stdio::null()).spawn().expect("the program starts");
-        // The time limit only keeps a broken program from hanging the test.
-        let began = Instant::now();
-        let reached = |count: usize| {
-            let list = fs::read_dir(folder.join("killed/state"));
-            let newest = list.into_iter().flatten().flatten().filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse::<usize>().ok()
-            });
-            newest.max().is_some_and(|step| step >= 100 * count)
-        };
-        while !reached(states) && began.elapsed() < Duration::from_secs(120) {
-            if child.try_wait().unwrap().is_some() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(3));
-        }
-        child.kill().ok();
-        child.wait().unwrap();
+        assert!(!folder.join("killed/model.safetensors").exists());
+        done(folder, &train("whole"));
+        done(folder, &resume);
+        let whole = bytes(folder, "whole/model.safetensors");
+        assert_eq!(whole, bytes(folder, "killed/model.safetensors"));
+        fs::remove_file(folder.join("killed/model.safetensors")).unwrap();
+        done(folder, &resume);
+        assert_eq!(whole, bytes(folder, "killed/model.safetensors"));
+        return;
     }
-    done(folder, &[&train("killed")[..], &["--resume"]].concat());
-    assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
-    // As if killed between its last state and its model.
-    fs::remove_file(folder.join("killed/model.safetensors")).unwrap();
-    done(folder, &[&train("killed")[..], &["--resume"]].concat());
-    assert_eq!(bytes(folder, "whole/model.safetensors"), bytes(folder, "killed/model.safetensors"));
+    panic!("no run was killed before its end");
+}
+
+/// Starts a run and kills it once it has saved a state; false if it was at its end by then.
+fn killed(folder: &Path, args: &[&str]) -> bool {
+    let newest = || {
+        let list = fs::read_dir(folder.join("killed/state"));
+        let names = list.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("step-")).max()
+    };
+    let before = newest();
+    let mut child =
+        langevin(folder).args(args).stderr(Stdio::null()).spawn().expect("the program starts");
+    // The time limit only keeps a broken program from hanging the test.
+    let began = Instant::now();
+    while newest() == before && began.elapsed() < Duration::from_secs(120) {
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().ok();
+    let status = child.wait().unwrap();
+    let ended = status.success();
+    assert!(ended || status.signal() == Some(9), "{args:?}: {status}");
+    !ended
 }
 
 /// Samples with conditions leave an adaptive solver's batch one by one, each with its own condition.
