@@ -7,5 +7,5 @@ mod replacement;
 
 pub use contrast::{Contrast, ContrastConfig, Contrasted};
 pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
-pub use projection::{Projected, affine_projection};
+pub use projection::{Held, Projected, affine_projection};
 pub use replacement::Replaced;
