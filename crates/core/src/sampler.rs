@@ -43,6 +43,9 @@ pub struct Stage<'a> {
     pub s: f64,
     /// What the sampler asked to remember.
     pub history: &'a History,
+    /// Whether the state was changed since the last step, so that the states of `history` no longer lead to
+    /// it: a rule that would make it again from them must take it as it is.
+    pub changed: bool,
 }
 
 /// Where a step arrived.
@@ -118,8 +121,8 @@ pub fn carry(
     observer.see(grid.times()[0], &x);
     for (k, (t, s)) in grid.steps().enumerate() {
         let mut rng = rng.at_step(k as u32);
-        let arrival =
-            sampler.step(&Stage { process, denoiser, t, s, history: &history }, x, &mut rng)?;
+        let stage = Stage { process, denoiser, t, s, history: &history, changed: false };
+        let arrival = sampler.step(&stage, x, &mut rng)?;
         // Without detaching, every activation of every step would be kept alive by the graph.
         x = arrival.x.detach();
         if let Some(past) = arrival.past {

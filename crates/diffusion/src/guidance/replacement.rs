@@ -11,6 +11,11 @@ use langevin_core::{Process, Result, Rng, Sampler, Stage, State, Times};
 /// taken, its result carried back to `t` by the noising process, and taken again, which lets the free
 /// elements fit the known ones better.
 ///
+/// The reference must be noise that is independent of the data. Where it is data itself, an end drawn anew
+/// is not the one that the sample set out from: the caller, who alone knows, must not replace there.
+/// Repeats need a noising process, which a path with noise of its own does not have. Steps are told that
+/// the state was changed, so that UniPC does not correct it away; its predictor remains.
+///
 /// # Source
 /// Song et al. (2021), appendix I.2; repeats: Lugmayr et al. (2022), RePaint.
 #[derive(Debug)]
@@ -57,10 +62,11 @@ fn choose(mask: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 impl<S: Sampler> Sampler for Replaced<S> {
     fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
-        let &Stage { process, t, s, .. } = stage;
+        let Stage { process, t, s, .. } = *stage;
+        let stage = Stage { changed: true, ..*stage };
         let mut x = x;
         for repeat in 1.. {
-            let mut arrival = self.sampler.step(stage, x, rng)?;
+            let mut arrival = self.sampler.step(&stage, x, rng)?;
             arrival.x = self.put_back(process, &arrival.x, s, rng)?;
             if repeat >= self.repeats || s == 0.0 {
                 return Ok(arrival);
@@ -86,9 +92,45 @@ mod tests {
     use langevin_core::{Purpose, Seed, Silent, sample};
 
     use super::*;
-    use crate::sampler::DdpmConfig;
+    use crate::sampler::{DdpmConfig, Unipc, UnipcConfig};
     use crate::schedule::CosineConfig;
     use crate::{GaussianMixture, GridConfig};
+
+    /// A sampler that checks that states are remembered as they came in.
+    #[derive(Debug)]
+    struct Faithful(Unipc);
+
+    impl Sampler for Faithful {
+        fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
+            let arrival = self.0.step(stage, x.clone(), rng)?;
+            let values = |x: &State| x.part(0).to_vec2::<f64>().unwrap();
+            assert_eq!(values(&x), values(&arrival.past.as_ref().unwrap().x), "at {}", stage.t);
+            Ok(arrival)
+        }
+
+        fn memory(&self) -> usize {
+            self.0.memory()
+        }
+    }
+
+    /// UniPC's corrector made the state again from the one before, without what was put back.
+    #[test]
+    fn steps_set_out_from_what_was_put_back() {
+        let path = Arc::new(CosineConfig {}.build().unwrap());
+        let process = Process::new(&Space::of("x", Euclidean::new(&[2])), path.clone());
+        let denoiser =
+            GaussianMixture::gaussian(vec![0.0; 2], vec![1.0; 2]).unwrap().denoiser(path.clone());
+        let state = |v: [f64; 2]| State::single(Tensor::new(&[v], &Device::Cpu).unwrap());
+        let unipc = Faithful(UnipcConfig { order: 3 }.build().unwrap());
+        let sampler = Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0]), 2);
+        let grid = GridConfig::LogSnr { steps: 8, log_snr_max: 5.0 }.build(path.as_ref()).unwrap();
+        let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 5), 0);
+        let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng.clone()).unwrap();
+        sample(&process, &denoiser, &sampler, &grid, x_1, &rng, &mut Silent).unwrap();
+        let unipc = UnipcConfig { order: 3 }.build().unwrap();
+        let sampler = Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0]), 2);
+        langevin_testing::contract::sampler(&sampler, &process, &denoiser, &grid);
+    }
 
     /// Two clusters at (−2, −2) and (2, 2): knowing the first coordinate decides the second.
     #[test]

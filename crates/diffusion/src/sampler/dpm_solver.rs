@@ -112,7 +112,7 @@ impl DpmSolver {
 
 impl Sampler for DpmSolver {
     fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
-        let &Stage { process, denoiser, t, s, history } = stage;
+        let &Stage { process, denoiser, t, s, history, .. } = stage;
         let estimate = denoise(denoiser, &x, t)?;
         let weights = self.weights(process.path(), t, s, history.past());
         let past = history.past().iter().map(|past| (&past.x, &past.estimate));

@@ -39,7 +39,8 @@ impl UnipcConfig {
 ///
 /// Predictor and corrector are jumps towards `m_0 + Σ_k ρ_k (m_k − m_0)/r_k` with `r_k = (λ_k − λ_0)/h`; the
 /// corrector repeats the last jump with the estimate made at its end among the `m_k`. One
-/// evaluation per step. Neither looks beyond the first step where λ = −∞, nor past t = 0.
+/// evaluation per step. Neither looks beyond the first step where λ = −∞, nor past t = 0. A state that was
+/// changed since the last step is not corrected, since that would undo the change.
 #[derive(Debug, Clone, Copy)]
 pub struct Unipc {
     order: usize,
@@ -90,12 +91,13 @@ impl Unipc {
 
 impl Sampler for Unipc {
     fn step(&self, stage: &Stage, mut x: State, rng: &mut Rng) -> Result<Arrival> {
-        let &Stage { process, denoiser, t, s, history } = stage;
+        let &Stage { process, denoiser, t, s, history, changed } = stage;
         let path = process.path();
         let mut here = Past { t, estimate: denoise(denoiser, &x, t)?, x: x.clone() };
         let past: Vec<&Past> = history.past().iter().collect();
         if let [base, older @ ..] = past.as_slice()
             && path.log_snr(base.t).is_finite()
+            && !changed
         {
             let mut others: Vec<&Past> = older.iter().copied().take(self.order - 1).collect();
             others.push(&here);
