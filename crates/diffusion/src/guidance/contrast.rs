@@ -147,5 +147,8 @@ mod tests {
         assert!((half[0] - (3.0 * strong[0] - 2.0 * weak[0])).abs() < 1e-12);
         assert_eq!(half[1], strong[1]);
         assert!(everywhere(-1.0).build().is_err());
+        let rule = ContrastConfig { weight: 3.0, log_snr_min: 0.0, ..everywhere(3.0) };
+        let guided = rule.build().unwrap().guide(process.clone(), of(1.0), of(-1.0));
+        langevin_testing::contract::denoiser(&guided, &x, &t);
     }
 }

@@ -237,6 +237,7 @@ mod tests {
         let some = guided.denoise_rows(&some, &Times::all(2, 0.4), &rows).unwrap();
         let values = |state: &State| state.part(0).to_vec2::<f64>().unwrap();
         assert_eq!(values(&some), values(&all.select(&rows).unwrap()));
+        langevin_testing::contract::denoiser(&guided, &x, &Times::new(vec![0.1, 0.4, 0.99]));
     }
 
     #[test]

@@ -7,14 +7,15 @@ use langevin_core::factor::{
     Base, Categorical, Centred, Euclidean, GridField, RandomField, Space, Sphere, Torus, TorusLaw,
 };
 use langevin_core::{
-    Denoiser, Estimate, Path, Process, Result, Silent, State, TimeGrid, Times, sample,
+    Condition, Denoiser, Estimate, Head, Network, NetworkDenoiser, Path, Process, Reading, Result,
+    Silent, State, TimeGrid, Times, sample,
 };
 use langevin_diffusion::sampler::{
     AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
     EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
 };
 use langevin_diffusion::schedule::{
-    BrownianConfig, BrownianWalk, CosineConfig, LinearConfig, VarianceExplodingConfig,
+    BrownianConfig, BrownianWalk, CosineConfig, EdmConfig, LinearConfig, VarianceExplodingConfig,
     VariancePreservingConfig,
 };
 use langevin_diffusion::{GridConfig, PathConfig, SamplerConfig};
@@ -159,6 +160,40 @@ fn samplers_and_denoisers_keep_their_contracts() {
     }
 }
 
+/// `tanh(x + t + the condition)`, in f32 as networks are.
+struct Bent;
+
+impl Network for Bent {
+    fn forward(&self, x: &State, t: &Times, _: &Times, condition: &Condition) -> Result<State> {
+        let told = condition.input(DType::F32)?.expect("a condition").narrow(1, 0, 1)?;
+        x.map(|x| Ok(x.broadcast_add(&t.column(x, |t| t)?)?.broadcast_add(&told)?.tanh()?))
+    }
+
+    fn dtype(&self) -> DType {
+        DType::F32
+    }
+}
+
+#[test]
+fn networks_read_under_every_head_keep_the_denoisers_contract() {
+    let path: Arc<dyn Path> = Arc::new(CosineConfig {}.build().unwrap());
+    let x = State::single(Tensor::new(&[[-0.3], [0.1], [1.2]], &Device::Cpu).unwrap());
+    let condition = Tensor::new(&[[0.5f32], [-0.2], [1.0]], &Device::Cpu).unwrap();
+    for head in [
+        Head::Clean,
+        Head::Noise,
+        Head::V,
+        Head::Velocity,
+        Head::Score,
+        Head::Edm { sigma_data: 0.5 },
+    ] {
+        let reading = Reading::new(line(&path), head);
+        let condition = Condition::new(condition.clone()).unwrap();
+        let denoiser = NetworkDenoiser::new(reading, Arc::new(Bent), condition);
+        contract::denoiser(&denoiser, &x, &Times::new(vec![0.1, 0.5, 0.9]));
+    }
+}
+
 #[test]
 fn factors_keep_their_contract() {
     let linear = LinearConfig::default().build().unwrap();
@@ -170,6 +205,11 @@ fn factors_keep_their_contract() {
     contract::factor(&Categorical::new(4, 3, Base::Mask), &linear);
     let law = RandomField::new(3.0, 1.0).unwrap();
     contract::factor(&GridField::new(2, 8, 12, law.clone()), &linear);
+    // Small noise: the nearest image is then the only one, and the mean displacement leads home.
+    let noise = EdmConfig { sigma_max: 0.1 }.build().unwrap();
+    contract::factor(&Torus::new(&[4, 3], TorusLaw::WrappedNormal, false), &noise);
+    contract::factor(&Torus::new(&[4, 3], TorusLaw::WrappedNormal, true), &noise);
+    contract::factor(&Torus::new(&[4, 3], TorusLaw::Geodesic, true), &linear);
     // With noise of the path's own, of either aim.
     let bridge = |walk| PathConfig::Brownian(BrownianConfig { sigma: 0.3, walk });
     for config in [
