@@ -3,20 +3,17 @@
 mod convergence;
 mod gaussian;
 mod laws;
+mod orders;
 mod spaces;
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use langevin_core::factor::{Euclidean, Space};
 use langevin_core::rng::ids;
 use langevin_core::{Path, Process, Purpose, Rng, Sampler, Seed, Silent, State, TimeGrid, sample};
 use langevin_diffusion::GaussianMixture;
 
-/// One coordinate along `path`.
-fn line(path: &Arc<dyn Path>) -> Process {
-    Process::new(&Space::of("x", Euclidean::new(&[1])), path.clone())
-}
+use self::orders::{line, two_bumps};
 
 /// Reference samples, and the stream for the sampler's noise.
 fn reference(process: &Process, n: usize) -> (State, Rng) {
@@ -37,11 +34,6 @@ fn draw(
     let denoiser = law.denoiser(path.clone());
     let x = sample(&line(path), &denoiser, sampler, grid, x_1, &rng, &mut Silent).unwrap();
     x.part(0).flatten_all().unwrap().to_vec1().unwrap()
-}
-
-fn two_bumps() -> GaussianMixture {
-    let (means, sds) = (vec![vec![-1.0], vec![0.8]], vec![vec![0.5], vec![0.4]]);
-    GaussianMixture::new(vec![1.0, 2.0], means, sds).unwrap()
 }
 
 fn mean_and_sd(x: &[f64]) -> (f64, f64) {
