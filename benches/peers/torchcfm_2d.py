@@ -4,7 +4,7 @@
 Needs pip packages torch, torchcfm, POT. Alternates the two programs and writes ratios of medians:
 
   total         data, coupling, network: `langevin points train configs/points/tutorial_otcfm.toml`
-  network only  the same with both couplings precomputed; ours is the paired variant of the config
+  network only  the same with both couplings precomputed; ours is the config without its coupling
 
   python benches/peers/torchcfm_2d.py --langevin target/release/langevin --out docs/results/flow_matching.json
 """
@@ -47,7 +47,7 @@ def ours(program, steps, precomputed):
     text = (ROOT / "configs/points/tutorial_otcfm.toml").read_text()
     if precomputed:
         # Fixed sets whose rows go together in order: what is left of a step is the network.
-        text = text.replace('coupling = { kind = "optimal" }', 'coupling = { kind = "paired" }')
+        text = text.replace('coupling = { kind = "optimal" }', 'coupling = { kind = "independent" }')
         text = re.sub(r"(law = .*)", r"\1\ncount = 16384", text)
     text = re.sub(r"log_every = \d+", f"log_every = {steps}", text)
     with tempfile.TemporaryDirectory() as folder:

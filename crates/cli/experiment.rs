@@ -53,6 +53,12 @@ impl Method {
             require("method.head.edm.sigma_data", sigma_data, fits, "a positive number")?;
         }
         let path = self.path.build().map_err(within("path"))?;
+        self.sampler.check(path.as_ref()).map_err(within("sampler"))?;
+        let divides = matches!(self.head, Head::Noise | Head::Score | Head::Edm { .. });
+        if divides && path.coefficients(path.start()).alpha == 0.0 {
+            let allowed = "clean, v or velocity on a path that ends in the reference alone";
+            return Err(ConfigError::new("method.head", format!("{:?}", self.head), allowed));
+        }
         Ok(MethodPlan {
             coupling: self.coupling.build().map_err(within("coupling"))?,
             objective: self.objective.build().map_err(within("objective"))?,

@@ -15,6 +15,8 @@ pub struct Generation<'a> {
     pub seed: Seed,
     /// Samples computed together; no result depends on it.
     pub chunk: usize,
+    /// Told of samples as they are finished.
+    pub finished: &'a (dyn Fn(usize) + Sync),
 }
 
 impl Generation<'_> {
@@ -43,6 +45,7 @@ impl Generation<'_> {
             let x_1 = x_1.narrow(start, rows.len())?;
             let (sampler, grid) = (self.sampler, self.grid);
             let x = sample(self.process, &denoiser, sampler, grid, x_1, &rng, &mut observer)?;
+            (self.finished)(rows.len());
             Ok((x, observer))
         };
         let chunks: Vec<_> = starts.par_iter().map(one).collect::<Result<_>>()?;

@@ -25,5 +25,5 @@ pub use molecules::{
     BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, read_molecules,
     write_molecules,
 };
-pub use points::{ReadOptions, read_points, write_points};
+pub use points::{ReadOptions, check_target, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

@@ -49,6 +49,21 @@ pub fn read_points(path: &Path, options: &ReadOptions) -> Result<PointCloud, Dat
     }
 }
 
+/// Nothing if points can be written to `path`: its extension names a format, and its folder is there.
+///
+/// # Errors
+/// [`DatasetError::UnknownFormat`], and [`DatasetError::Write`] without a folder.
+pub fn check_target(path: &Path) -> Result<(), DatasetError> {
+    Format::of(path)?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
+            Err(DatasetError::Write { path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Write `cloud` in the format of the file's extension, with provenance as (key, value).
 ///
 /// The file appears whole or not at all, an old one only gives way to a finished new one, and only by

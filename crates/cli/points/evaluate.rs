@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use langevin_core::{Counted, Seed, State, Trajectory};
-use langevin_diffusion::likelihood::LikelihoodConfig;
+use langevin_diffusion::likelihood::{Likelihood, LikelihoodConfig};
 use langevin_points::metrics::{normalised_path_energy, path_energy};
 use langevin_points::record::PointCloud;
 use langevin_points::space::Geometry;
@@ -14,11 +14,11 @@ use langevin_train::write_whole;
 use langevin_transport::wasserstein_2;
 
 use super::RunOptions;
+use super::choice::ChoiceArgs;
 use super::compare::{ALL, Metric, against};
-use super::data::{Side, test_points};
+use super::ends::Ends;
 use super::figures;
-use super::likelihood::negative_log_likelihood;
-use super::sample::choose_sampler;
+use super::likelihood::{information, negative_log_likelihood};
 use super::trained::Trained;
 use crate::{Ending, bad_input, refuse_existing, threads};
 
@@ -38,15 +38,17 @@ pub struct EvaluateArgs {
     /// Points computed together.
     #[arg(long, default_value_t = 512)]
     batch: usize,
-    /// Steps, instead of those of the model's grid.
-    #[arg(long)]
-    steps: Option<usize>,
-    /// Sampler by its kind, instead of the model's.
-    #[arg(long)]
-    sampler: Option<String>,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     /// Negative log-likelihood of the test points by the probability flow, in nats per point.
     #[arg(long)]
     likelihood: bool,
+    /// Random probes of the divergence (Hutchinson), instead of the exact trace.
+    #[arg(long, requires = "likelihood", value_name = "N")]
+    probes: Option<usize>,
+    /// Mutual information of points and labels by I-MMSE, in nats, for a model that hid labels in training.
+    #[arg(long)]
+    information: bool,
     /// Self-contained HTML report.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -62,6 +64,11 @@ pub struct EvaluateArgs {
 
 /// Name of the normalised path energy.
 const NPE: &str = "NPE";
+/// Everything that [`evaluate`] can be asked for.
+pub const METRICS: [&str; 6] = [ALL[0], ALL[1], ALL[2], ALL[3], ALL[4], NPE];
+
+/// Steps below which the energy of a path is not told.
+const FEWEST_STATIONS: usize = 10;
 
 /// Numbers of an evaluation and what they were measured on.
 pub struct Evaluation {
@@ -78,21 +85,18 @@ pub struct Evaluation {
 /// What fails while sampling or comparing.
 pub fn evaluate(
     trained: &Trained,
+    ends: &Ends,
     seed: Seed,
     count: usize,
     batch: usize,
     wanted: &[&str],
 ) -> Result<Evaluation> {
     let experiment = &trained.experiment;
-    let data_seed = Seed(experiment.seed);
-    let test = test_points(&experiment.data, Side::Data, data_seed, count, 1)?;
+    let test = ends.data.test(count, 1)?;
     // A file has one test part only, so there is no second real set to make a floor of.
-    let other = match experiment.data.file {
-        Some(_) => None,
-        None => Some(test_points(&experiment.data, Side::Data, data_seed, count, 2)?),
-    };
-    let x_1 = trained.start(seed, test.len())?;
-    let generation = trained.generation(seed, batch);
+    let other = ends.data.law().map(|_| ends.data.test(count, 2)).transpose()?;
+    let x_1 = trained.start(ends.reference.as_ref(), seed, test.len())?;
+    let generation = trained.generation(seed, batch, &|_| ());
     let labels = (experiment.data.classes > 0).then(|| test.labels()).flatten();
     let (x, evaluations, ways) = generation.run(
         &x_1,
@@ -106,7 +110,9 @@ pub fn evaluate(
     let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
     let samples = PointCloud::new(trained.domain.decode_rows(&x)?, dimension, geometry)?;
     let mut metrics = against(&samples, &test, other.as_ref(), wanted, seed)?;
-    if geometry == Geometry::Flat && (wanted == ALL || wanted.contains(&NPE)) {
+    // The energy is a sum over the way's stations: with few of them it would be that of a chord.
+    let stations = way.states.len() > FEWEST_STATIONS;
+    if geometry == Geometry::Flat && stations && (wanted == ALL || wanted.contains(&NPE)) {
         // In the units of the data: states are scaled, and energies by the square.
         let energy = path_energy(&way)? * trained.domain.standardisation.scale.powi(2);
         let from = trained.domain.decode_rows(&x_1)?;
@@ -138,21 +144,26 @@ impl EvaluateArgs {
         for out in [&self.report, &self.json].into_iter().flatten() {
             refuse_existing(out, self.force)?;
         }
-        if self.count == 0 || self.batch == 0 {
-            return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));
+        if self.count < 2 || self.batch == 0 {
+            return Err(bad_input(anyhow::anyhow!("--count: at least 2, --batch: at least 1")));
         }
         let (mut trained, hash) = Trained::read(&self.model)?;
-        choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
-        let seed = Seed(self.seed);
-        let found = pool.install(|| evaluate(&trained, seed, self.count, self.batch, &ALL))?;
-        let mut found = found;
-        if self.likelihood {
-            let likelihood = LikelihoodConfig::default().build().map_err(bad_input)?;
-            let metrics = pool.install(|| {
-                negative_log_likelihood(&trained, &likelihood, &found.test, seed, self.batch)
-            })?;
-            found.metrics.extend(metrics);
-        }
+        self.choice.apply(&mut trained).map_err(bad_input)?;
+        let likelihood = self.likelihood(&trained)?;
+        let ends = Ends::load(&trained.experiment)?;
+        let (seed, count, batch) = (Seed(self.seed), self.count, self.batch);
+        let found = pool.install(|| -> Result<Evaluation> {
+            let mut found = evaluate(&trained, &ends, seed, count, batch, &ALL)?;
+            if let Some(likelihood) = &likelihood {
+                let (data, test) = (&ends.data, &found.test);
+                let more = negative_log_likelihood(&trained, likelihood, data, test, seed, batch)?;
+                found.metrics.extend(more);
+            }
+            if self.information {
+                found.metrics.push(information(&trained, &found.test, seed)?);
+            }
+            Ok(found)
+        })?;
         let table = table(&found.metrics)?;
         if !self.options.quiet {
             print!("{}", table.to_text());
@@ -165,8 +176,11 @@ impl EvaluateArgs {
         }
         if let Some(path) = &self.json {
             let numbers = serde_json::json!({
+                "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
                 "model_sha256": hash, "seed": self.seed, "points": found.samples.len(),
-                "evaluations": found.evaluations, "metrics": found.metrics,
+                "sampler": trained.experiment.method.sampler, "grid": trained.experiment.method.grid,
+                "evaluations": found.evaluations, "config": trained.experiment,
+                "metrics": found.metrics,
             });
             write_whole(path, serde_json::to_string_pretty(&numbers)?.as_bytes())?;
         }
@@ -177,6 +191,25 @@ impl EvaluateArgs {
             }
         }
         Ok(Ending::Done)
+    }
+
+    /// The estimator asked for, if the model has a likelihood; and whether it has information to measure.
+    fn likelihood(&self, trained: &Trained) -> Result<Option<Likelihood>> {
+        let bad = |message: &str| Err(bad_input(anyhow::anyhow!(message.to_owned())));
+        let experiment = &trained.experiment;
+        if self.likelihood && experiment.reference.is_some() {
+            return bad("--likelihood: the reference is data, whose density is not known");
+        }
+        if self.information && experiment.method.hide_condition == 0.0 {
+            return bad(
+                "--information: for models that were told classes and hid them in training \
+                 (method.hide_condition above 0)",
+            );
+        }
+        let probes = self.probes.unwrap_or(LikelihoodConfig::default().probes);
+        let config = LikelihoodConfig { probes, ..LikelihoodConfig::default() };
+        let built = self.likelihood.then(|| config.build()).transpose();
+        built.map_err(|error| bad_input(error.within("--likelihood")))
     }
 
     fn write_report(

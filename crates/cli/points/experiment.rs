@@ -1,6 +1,6 @@
 //! The config of a point experiment.
 
-use langevin_core::ConfigError;
+use langevin_core::{Aim, ConfigError};
 use langevin_diffusion::schedule::PathConfig;
 use langevin_points::config::{DataConfig, NetworkConfig, NetworkPlan};
 use langevin_train::{TrainConfig, TrainPlan};
@@ -58,14 +58,31 @@ impl PointsExperiment {
     /// # Errors
     /// [`ConfigError`] with the whole path of the key.
     pub fn plan(&self) -> Result<Plan, ConfigError> {
-        self.data.check().map_err(|error| error.within("data"))?;
+        self.data.origin().map_err(|error| error.within("data"))?;
         if let Some(reference) = &self.reference {
-            reference.check().map_err(|error| error.within("reference"))?;
+            reference.origin().map_err(|error| error.within("reference"))?;
+            if reference.standardise || reference.classes > 0 {
+                let key = if reference.standardise { "standardise" } else { "classes" };
+                let allowed = "this key in data only; the reference follows it";
+                return Err(ConfigError::new(key, "a value", allowed).within("reference"));
+            }
+            let path = self.method.path.build().map_err(|e| e.within("method.path"))?;
+            // A bridge's own noise is known, whatever the reference.
+            let bridge = path.has_own_noise() && path.aim() == Aim::Data;
+            if self.method.sampler.draws_noise() && !bridge {
+                let allowed = "between two data sets, a sampler that adds no noise";
+                return Err(ConfigError::new("method.sampler", "one that adds noise", allowed));
+            }
             if matches!(self.method.path, PathConfig::Edm(_) | PathConfig::VarianceExploding(_)) {
                 let allowed = "linear, trigonometric, cosine, variance_preserving or brownian \
                                between two data sets";
                 return Err(ConfigError::new("method.path.kind", "an exploding path", allowed));
             }
+        }
+        if self.method.hide_condition > 0.0 && self.data.classes == 0 {
+            let allowed = "0 where data.classes is 0: there is nothing to hide";
+            let found = self.method.hide_condition;
+            return Err(ConfigError::new("method.hide_condition", found, allowed));
         }
         Ok(Plan {
             network: self.network.check().map_err(|error| error.within("network"))?,

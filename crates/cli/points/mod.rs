@@ -1,8 +1,10 @@
 //! `langevin points`: the verbs of the smallest domain.
 
 mod average;
+mod choice;
 mod compare;
 mod data;
+mod ends;
 mod evaluate;
 mod experiment;
 mod figures;

@@ -1,16 +1,19 @@
 //! `langevin points sample`.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
-use langevin_core::{ConfigError, Seed, Silent};
-use langevin_datasets::write_points;
-use langevin_diffusion::SamplerConfig;
+use langevin_core::{Seed, Silent};
+use langevin_datasets::{check_target, write_points};
 use langevin_points::record::PointCloud;
 
 use super::RunOptions;
+use super::choice::ChoiceArgs;
+use super::ends::{self, check_sampler};
 use super::guidance::GuidanceArgs;
 use super::trained::Trained;
+use crate::progress::Progress;
 use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// Draw points from a trained model.
@@ -32,16 +35,11 @@ pub struct SampleArgs {
     /// Points computed together.
     #[arg(long, default_value_t = 256)]
     batch: usize,
-    /// Steps, instead of those of the model's grid.
-    #[arg(long)]
-    steps: Option<usize>,
-    /// Sampler by its kind, instead of the model's: ddpm, ddim, euler, heun, dpm_solver,
-    /// dpm_solver_sde, unipc, euler_maruyama, predictor_corrector, adaptive.
-    #[arg(long)]
-    sampler: Option<String>,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     #[command(flatten)]
     guidance: GuidanceArgs,
     #[command(flatten)]
@@ -56,16 +54,27 @@ impl SampleArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
+        check_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = Trained::read(&self.model)?;
-        choose_sampler(&mut trained, self.sampler.as_deref(), self.steps).map_err(bad_input)?;
+        self.choice.apply(&mut trained).map_err(bad_input)?;
+        check_sampler(&trained.experiment.method.sampler, trained.domain.geometry)?;
         if self.count == 0 || self.batch == 0 {
             return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));
         }
         let guidance = self.guidance.plan(&trained)?;
         trained.plan.method.sampler = guidance.sampler(trained.plan.method.sampler.clone());
         let seed = Seed(self.seed);
-        let x_1 = trained.start(seed, self.count)?;
-        let generation = trained.generation(seed, self.batch);
+        let reference = ends::reference(&trained.experiment)?;
+        let x_1 = trained.start(reference.as_ref(), seed, self.count)?;
+        let total = self.count as u64;
+        let bar = Mutex::new((Progress::new("sample", total, 0, self.options.quiet), 0));
+        let finished = |samples: usize| {
+            let mut bar = bar.lock().expect("no holder of this lock panics");
+            bar.1 += samples as u64;
+            let done = bar.1;
+            bar.0.at(done, "");
+        };
+        let generation = trained.generation(seed, self.batch, &finished);
         let (x, evaluations, _) = pool.install(|| {
             generation.run(
                 &x_1,
@@ -73,6 +82,7 @@ impl SampleArgs {
                 || Silent,
             )
         })?;
+        bar.into_inner().expect("no holder of this lock panics").0.finish();
         let points = trained.domain.decode_rows(&x)?;
         let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
         let cloud = PointCloud::new(points, dimension, geometry)?;
@@ -99,29 +109,4 @@ impl SampleArgs {
         }
         Ok(Ending::Done)
     }
-}
-
-/// Puts another sampler, or another number of steps, in the place of the experiment's.
-///
-/// # Errors
-/// [`ConfigError`] if the sampler is unknown or does not fit the path.
-pub fn choose_sampler(
-    trained: &mut Trained,
-    sampler: Option<&str>,
-    steps: Option<usize>,
-) -> Result<(), ConfigError> {
-    let method = &mut trained.experiment.method;
-    if let Some(kind) = sampler {
-        let section = serde_json::json!({ "kind": kind });
-        method.sampler = serde_json::from_value::<SamplerConfig>(section).map_err(|error| {
-            let text = error.to_string();
-            let allowed = text.split("expected one of ").nth(1).unwrap_or(&text).replace('`', "");
-            ConfigError::new("--sampler", kind, allowed)
-        })?;
-    }
-    if let Some(steps) = steps {
-        method.grid = method.grid.with_steps(steps);
-    }
-    trained.plan.method = method.build()?;
-    Ok(())
 }

@@ -1,16 +1,19 @@
 //! `langevin points table`: several experiments, several seeds, one results file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
-use langevin_core::Seed;
+use langevin_core::{ConfigError, Seed};
 use langevin_points::metrics::mean_and_sd;
-use langevin_report::results::{Results, Row};
+use langevin_report::results::{Results, Row, is_day};
 use langevin_train::{ModelFile, Quiet, Stop};
 use rayon::prelude::*;
 
 use super::RunOptions;
-use super::evaluate::evaluate;
+use super::ends::Ends;
+use super::evaluate::{self, evaluate};
 use super::experiment::PointsExperiment;
 use super::train::Prepared;
 use super::trained::Trained;
@@ -19,7 +22,7 @@ use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// Train and evaluate several configs with several seeds, and write a results file.
 ///
-/// Example: langevin points table configs/points/published/*.toml --seeds 5 --out docs/results/points.json
+/// Example: langevin points table configs/points/published/*.toml --date 2026-01-31 --out points.json
 #[derive(Debug, clap::Args)]
 pub struct TableArgs {
     /// Experiments.
@@ -53,50 +56,90 @@ type Numbers = Vec<(String, f64, Option<f64>)>;
 impl TableArgs {
     /// Checks every config, then runs all of them, one run per thread.
     ///
+    /// The results file is written anew after every config whose seeds are done.
+    ///
     /// # Errors
     /// Bad input, or what failed in a run.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
-        let mut experiments = Vec::new();
-        for path in &self.configs {
-            let (experiment, _): (PointsExperiment, _) =
-                config_file::read(path).map_err(bad_input)?;
-            let checked = experiment.plan();
-            checked.map_err(|error| bad_input(ConfigFileError::value(path, error)))?;
-            experiments.push(experiment);
-        }
+        let experiments = self.plan()?;
         let jobs: Vec<(usize, u64)> = (0..experiments.len())
             .flat_map(|config| (0..self.seeds).map(move |seed| (config, seed)))
             .collect();
-        let one = |&(config, seed): &(usize, u64)| -> Result<Numbers> {
+        let done: Mutex<BTreeMap<(usize, u64), Numbers>> = Mutex::default();
+        let one = |&(config, seed): &(usize, u64)| -> Result<()> {
             let numbers = run_one(&experiments[config], seed, self.count)?;
             if !self.options.quiet {
                 let shown: Vec<String> =
                     numbers.iter().map(|(name, value, _)| format!("{name} {value:.4}")).collect();
                 eprintln!("{} seed {seed}: {}", name(&self.configs[config]), shown.join(", "));
             }
-            Ok(numbers)
+            let mut done = done.lock().expect("no holder of this lock panics");
+            done.insert((config, seed), numbers);
+            let all = (0..self.seeds).all(|seed| done.contains_key(&(config, seed)));
+            if all { self.write(&experiments, &done) } else { Ok(()) }
         };
         // One thread per run: two runs side by side beat one run on two threads.
-        let numbers: Vec<Numbers> =
-            pool.install(|| jobs.par_iter().with_max_len(1).map(one).collect::<Result<_>>())?;
+        pool.install(|| jobs.par_iter().with_max_len(1).try_for_each(one))?;
+        Ok(Ending::Done)
+    }
+
+    /// Everything that can be checked before hours of work.
+    fn plan(&self) -> Result<Vec<PointsExperiment>> {
+        let bad = |message: String| Err(bad_input(anyhow::anyhow!(message)));
+        refuse_existing(&self.out, self.force)?;
+        if self.seeds == 0 || self.count < 2 {
+            return bad("--seeds: at least 1, --count: at least 2".into());
+        }
+        if !is_day(&self.date) {
+            return bad(format!("--date: found {}, allowed: a day as 2026-01-31", self.date));
+        }
+        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return bad(format!("--out: there is no folder {}", folder.display()));
+        }
+        let one = |path: &PathBuf| -> Result<PointsExperiment> {
+            let (experiment, _): (PointsExperiment, _) =
+                config_file::read(path).map_err(bad_input)?;
+            let known = |metric: &str| evaluate::METRICS.contains(&metric);
+            let checked = experiment.plan().and_then(|_| {
+                let stranger = experiment.published.iter().find(|p| !known(&p.metric));
+                stranger.map_or(Ok(()), |published| {
+                    let allowed = evaluate::METRICS.join(", ");
+                    Err(ConfigError::new("published.metric", &published.metric, allowed))
+                })
+            });
+            checked.map_err(|error| bad_input(ConfigFileError::value(path, error)))?;
+            Ok(experiment)
+        };
+        self.configs.iter().map(one).collect()
+    }
+
+    /// The rows of all configs whose seeds are done.
+    fn write(
+        &self,
+        experiments: &[PointsExperiment],
+        done: &BTreeMap<(usize, u64), Numbers>,
+    ) -> Result<()> {
         let mut rows = Vec::new();
         for (config, experiment) in experiments.iter().enumerate() {
-            let own: Vec<&Numbers> = jobs
-                .iter()
-                .zip(&numbers)
-                .filter(|(job, _)| job.0 == config)
-                .map(|(_, n)| n)
-                .collect();
-            rows.extend(rows_of(&name(&self.configs[config]), experiment, &own));
+            let of_seed = |seed| done.get(&(config, seed));
+            let own: Option<Vec<&Numbers>> = (0..self.seeds).map(of_seed).collect();
+            rows.extend(
+                own.map(|own| rows_of(&name(&self.configs[config]), experiment, &own))
+                    .unwrap_or_default(),
+            );
         }
         let topic = self.out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let results = Results {
             topic,
             command: format!(
-                "langevin points table configs/points/published/*.toml --seeds {} --count {}",
-                self.seeds, self.count
+                "langevin points table {} --seeds {} --count {} --date {} --out {}",
+                configs(&self.configs),
+                self.seeds,
+                self.count,
+                self.date,
+                self.out.display()
             ),
             version: env!("CARGO_PKG_VERSION").into(),
             machine: self.machine.clone(),
@@ -104,8 +147,21 @@ impl TableArgs {
             rows,
         };
         results.write(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
-        Ok(Ending::Done)
+        Ok(())
     }
+}
+
+/// The configs as a person would type them: a whole folder by its pattern.
+fn configs(paths: &[PathBuf]) -> String {
+    let is_toml = |path: &Path| path.extension().is_some_and(|extension| extension == "toml");
+    let folder = paths[0].parent().unwrap_or(Path::new("."));
+    let all = std::fs::read_dir(folder)
+        .map_or(0, |entries| entries.flatten().filter(|entry| is_toml(&entry.path())).count());
+    let whole = paths.iter().all(|path| path.parent() == Some(folder) && is_toml(path));
+    if whole && all == paths.len() && all > 1 {
+        return format!("{}/*.toml", folder.display());
+    }
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn name(path: &Path) -> String {
@@ -119,10 +175,11 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
     let prepared = Prepared::new(&experiment, &plan)?;
     let report = prepared.train(&experiment, &plan, None, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
+    let ends = Ends::load(&experiment)?;
     let trained = Trained::new(experiment, prepared.domain, weights)?;
     let published = trained.experiment.published.clone();
     let wanted: Vec<&str> = published.iter().map(|p| p.metric.as_str()).collect();
-    let found = evaluate(&trained, Seed(seed), count, 2500, &wanted)?;
+    let found = evaluate(&trained, &ends, Seed(seed), count, 2500, &wanted)?;
     Ok(found.metrics.into_iter().map(|m| (m.name, m.value, m.floor)).collect())
 }
 

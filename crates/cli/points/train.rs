@@ -15,7 +15,8 @@ use langevin_train::{
 };
 
 use super::RunOptions;
-use super::data::{self, Loaded, Side};
+use super::data::Dataset;
+use super::ends::Ends;
 use super::experiment::{Plan, PointsExperiment};
 use crate::model::{self, Provenance};
 use crate::progress::Progress;
@@ -112,30 +113,20 @@ impl Prepared {
     /// If a file cannot be used.
     pub fn new(experiment: &PointsExperiment, plan: &Plan) -> Result<Self> {
         let seed = Seed(experiment.seed);
-        let data = data::load(&experiment.data, Side::Data, seed)?;
-        let domain = data::domain(&experiment.data, &data)?;
-        let load_reference = || -> Result<Option<Loaded>> {
-            let Some(config) = &experiment.reference else { return Ok(None) };
-            Ok(Some(data::load(config, Side::Reference, seed)?))
-        };
+        let ends = Ends::load(experiment)?;
+        let domain = ends.data.domain(experiment.data.standardise)?;
         let classes = experiment.data.classes;
-        let source = |data: End, reference: Option<Loaded>| {
-            let reference = reference.map(|loaded| loaded.end);
+        let source = |data: End, reference: Option<End>| {
             Arc::new(PointsSource::new(domain.clone(), data, reference, classes, DType::F32))
         };
-        let held_out = match (&data.held_out, experiment.train.validate_every) {
-            (Some(parts), 1..) => {
-                let end = End::cloud(parts.valid.clone(), "validation order");
-                Some(source(end, load_reference()?))
-            }
-            // Fresh draws of a law are held out by their sample numbers.
-            (None, 1..) => {
-                let again = data::load(&experiment.data, Side::Data, Seed(!experiment.seed))?;
-                Some(source(again.end, load_reference()?))
-            }
-            _ => None,
-        };
-        let source = source(data.end, load_reference()?);
+        let validated = experiment.train.validate_every > 0;
+        let held_out = validated.then(|| -> Result<_> {
+            let reference = ends.reference.as_ref().map(Dataset::validation_end).transpose()?;
+            Ok(source(ends.data.validation_end()?, reference))
+        });
+        let held_out = held_out.transpose()?;
+        let (data, reference) = ends.training(experiment)?;
+        let source = source(data, reference);
         let process = Process::new(&domain.space(), plan.method.path.clone());
         Ok(Self { domain, process, source, held_out, seed })
     }

@@ -13,7 +13,7 @@ use langevin_points::source::one_hot;
 use langevin_points::space::Points;
 use langevin_train::ModelFile;
 
-use super::data::{Side, test_points};
+use super::data::Dataset;
 use super::experiment::{Plan, PointsExperiment};
 use crate::bad_input;
 use crate::generate::Generation;
@@ -73,24 +73,30 @@ impl Trained {
         Ok(NetworkDenoiser::new(reading, self.network.clone(), condition))
     }
 
-    /// How samples are drawn with the experiment's own sampler and grid.
-    pub fn generation(&self, seed: Seed, chunk: usize) -> Generation<'_> {
+    /// How samples are drawn with the experiment's own sampler and grid; `finished` is told of each chunk.
+    pub fn generation<'a>(
+        &'a self,
+        seed: Seed,
+        chunk: usize,
+        finished: &'a (dyn Fn(usize) + Sync),
+    ) -> Generation<'a> {
         Generation {
             process: &self.process,
             sampler: self.plan.method.sampler.as_ref(),
             grid: &self.plan.method.grid,
             seed,
             chunk,
+            finished,
         }
     }
 
-    /// `count` samples of the reference, in the state's units.
+    /// `count` samples of the reference, in the state's units: of `reference` where that end is data.
     ///
     /// # Errors
-    /// If a reference file cannot be used.
-    pub fn start(&self, seed: Seed, count: usize) -> Result<State> {
-        if let Some(reference) = &self.experiment.reference {
-            let cloud = test_points(reference, Side::Reference, seed, count, 0)?;
+    /// If a law cannot be built.
+    pub fn start(&self, reference: Option<&Dataset>, seed: Seed, count: usize) -> Result<State> {
+        if let Some(reference) = reference {
+            let cloud = reference.starts(seed, count)?;
             return Ok(self.domain.encode_rows(cloud.points(), DType::F64)?);
         }
         let ids = langevin_core::rng::ids(0, count);

@@ -168,8 +168,7 @@ mod tests {
     #[test]
     fn an_epoch_shows_every_point_once_and_the_next_in_another_order() {
         let cloud = PointCloud::flat((0..10).map(f64::from).collect(), 1).unwrap();
-        let domain =
-            Points { geometry: Geometry::Flat, standardisation: Standardisation::identity(1) };
+        let domain = Points::new(Geometry::Flat, Standardisation::identity(1), cloud.points());
         let source = PointsSource::new(domain, End::cloud(cloud, "data"), None, 0, DType::F64);
         let batch = |position, count| {
             let mut rng = Rng::new(Seed(1), Purpose::Data, ids(0, count), 0);

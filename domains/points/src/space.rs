@@ -57,9 +57,18 @@ pub struct Points {
     pub geometry: Geometry,
     /// How they are standardised.
     pub standardisation: Standardisation,
+    /// Mean square deviation of a coordinate of states from its mean; 1 where they are standardised.
+    pub variance: f64,
 }
 
 impl Points {
+    /// Points in `geometry`, standardised by `standardisation`, as spread as `rows` (row-major) are.
+    pub fn new(geometry: Geometry, standardisation: Standardisation, rows: &[f64]) -> Self {
+        let spread = Standardisation::fitted(rows, standardisation.mean.len()).scale;
+        let variance = (spread / standardisation.scale).powi(2);
+        Self { geometry, standardisation, variance }
+    }
+
     /// Number of coordinates of a point.
     pub fn dimension(&self) -> usize {
         self.standardisation.mean.len()
@@ -127,8 +136,8 @@ mod tests {
     #[test]
     fn encoding_standardises_and_decoding_undoes_it() {
         let rows = [1.0, 5.0, 3.0, 9.0, 5.0, 1.0];
-        let points =
-            Points { geometry: Geometry::Flat, standardisation: Standardisation::fitted(&rows, 2) };
+        let points = Points::new(Geometry::Flat, Standardisation::fitted(&rows, 2), &rows);
+        assert!((points.variance - 1.0).abs() < 1e-12);
         let state = points.encode_rows(&rows, DType::F64).unwrap();
         let values = state.part(0).flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let square: f64 = values.iter().map(|v| v * v).sum::<f64>() / 6.0;

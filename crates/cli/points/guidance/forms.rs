@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn an_equation_means_the_same_for_states() {
         let standardisation = Standardisation { mean: vec![1.0, -2.0], scale: 3.0 };
-        let domain = Points { geometry: Geometry::Flat, standardisation };
+        let domain = Points { geometry: Geometry::Flat, standardisation, variance: 1.0 };
         let form = Linear { factors: vec![2.0, -1.0], value: 0.7 };
         let unit = form.standardised(&domain);
         let point = [1.3f64, 1.9];

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Estimate, Sampler, State, Tally};
 use langevin_diffusion::guidance::{
-    Contrast, ContrastConfig, Measurement, PosteriorConfig, Projected, Replaced, Tilt,
+    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Projected, Replaced, Tilt,
     affine_projection,
 };
 use langevin_points::record::PointCloud;
@@ -96,6 +96,13 @@ impl GuidanceArgs {
                 "--measured and --constraint: found {found} factors, allowed: {allowed}"
             ));
         }
+        let noisy = !self.known.is_empty() || self.measured.is_some();
+        if noisy && trained.experiment.reference.is_some() {
+            return refused("--known and --measured: for models whose reference is noise");
+        }
+        if !self.known.is_empty() && trained.plan.method.grid.times().len() < 3 {
+            return refused("--known: needs a grid of several steps: add --steps 50");
+        }
         let asked = !self.known.is_empty() || linear.count() > 0;
         if asked && domain.geometry != Geometry::Flat {
             return refused("--known, --measured and --constraint: for points of R^d only");
@@ -115,6 +122,9 @@ impl GuidanceArgs {
             Some(_) if classes == 0 => refused("--label: this model was not told any classes"),
             Some(label) if !(0..classes as i64).contains(&label) => {
                 refused(format!("--label: found {label}, allowed: 0 to {}", classes - 1))
+            }
+            None if classes > 0 && trained.experiment.method.hide_condition == 0.0 => {
+                refused("--label: needed, since this model never learnt to do without")
             }
             _ => Ok(()),
         }
@@ -156,13 +166,9 @@ impl GuidanceArgs {
         if self.repeats == 0 {
             return refused("--repeats: found 0, allowed: at least 1");
         }
-        let names = PointCloud::new(vec![0.0; d], d, domain.geometry)?.columns().to_vec();
         let (mut values, mut mask) = (domain.standardisation.mean.clone(), vec![0.0; d]);
         for Known { column, value } in &self.known {
-            let Some(at) = names.iter().position(|name| name == column) else {
-                let allowed = names.join(", ");
-                return refused(format!("--known: found column {column}, allowed: {allowed}"));
-            };
+            let at = place(domain, column)?;
             if std::mem::replace(&mut mask[at], 1.0) == 1.0 {
                 return refused(format!("--known: column {column} stands twice"));
             }
@@ -178,8 +184,8 @@ impl GuidanceArgs {
     fn measured(&self, domain: &Points) -> Result<Option<(Tilt, Along, State)>> {
         let Some(form) = &self.measured else { return Ok(None) };
         let UnitForm { factors, value, norm } = form.standardised(domain);
-        // Standardised data have mean square 1 per coordinate.
-        let config = PosteriorConfig::Pigdm { noise: self.noise / norm, prior_variance: 1.0 };
+        let config =
+            PosteriorConfig::Pigdm { noise: self.noise / norm, prior_variance: domain.variance };
         let tilt = config.build().map_err(|error| bad_input(error.within("--measured")))?;
         let d = factors.len();
         let along = Along(Tensor::from_vec(factors, (1, d), &Device::Cpu)?);
@@ -190,9 +196,17 @@ impl GuidanceArgs {
         if self.constraint.is_empty() {
             return Ok(None);
         }
-        let forms: Vec<UnitForm> =
-            self.constraint.iter().map(|form| form.standardised(domain)).collect();
-        let (k, d) = (forms.len(), domain.dimension());
+        // A known value is an equation too, or the projection would move it.
+        let d = domain.dimension();
+        let equation = |known: &Known| -> Result<Linear> {
+            let mut factors = vec![0.0; d];
+            factors[place(domain, &known.column)?] = 1.0;
+            Ok(Linear { factors, value: known.value })
+        };
+        let known = self.known.iter().map(equation).collect::<Result<Vec<Linear>>>()?;
+        let all = self.constraint.iter().chain(&known);
+        let forms: Vec<UnitForm> = all.map(|form| form.standardised(domain)).collect();
+        let k = forms.len();
         let factors: Vec<f64> = forms.iter().flat_map(|form| form.factors.clone()).collect();
         let values: Vec<f64> = forms.iter().map(|form| form.value).collect();
         let factors = Tensor::from_vec(factors, (k, d), &Device::Cpu)?;
@@ -203,6 +217,17 @@ impl GuidanceArgs {
         })?;
         Ok(Some((factors, values)))
     }
+}
+
+/// Place of the coordinate called `column`.
+fn place(domain: &Points, column: &str) -> Result<usize> {
+    let d = domain.dimension();
+    let cloud = PointCloud::new(vec![0.0; d], d, domain.geometry)?;
+    let Some(at) = cloud.columns().iter().position(|name| name == column) else {
+        let allowed = cloud.columns().join(", ");
+        return refused(format!("--known: found column {column}, allowed: {allowed}"));
+    };
+    Ok(at)
 }
 
 fn refused<T>(message: impl Into<String>) -> Result<T> {
@@ -246,11 +271,16 @@ impl Guidance {
         Ok(guided)
     }
 
-    /// `sampler`, holding what is known.
+    /// `sampler`, holding what is known and constrained.
     pub fn sampler(&self, sampler: Arc<dyn Sampler>) -> Arc<dyn Sampler> {
-        match self.known.clone() {
-            None => sampler,
-            Some((known, mask, repeats)) => Arc::new(Replaced::new(sampler, known, mask, repeats)),
+        let mut sampler = sampler;
+        if let Some((known, mask, repeats)) = self.known.clone() {
+            sampler = Arc::new(Replaced::new(sampler, known, mask, repeats));
         }
+        if let Some((factors, values)) = self.constraint.clone() {
+            let project = move |x: &State| x.map(|x| affine_projection(x, &factors, &values));
+            sampler = Arc::new(Held::new(sampler, project));
+        }
+        sampler
     }
 }

@@ -120,7 +120,8 @@ fn fault(row: &Row) -> Option<(&'static str, Problem)> {
 }
 
 /// `YYYY-MM-DD` with a month and a day that exist in some year.
-fn is_day(text: &str) -> bool {
+/// Whether `text` is a day as 2026-01-31.
+pub fn is_day(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str, count: usize| {
         (part.len() == count && part.bytes().all(|b| b.is_ascii_digit()))

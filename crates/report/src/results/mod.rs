@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bar::{Bar, Comparison};
 pub use error::{Problem, ResultsError};
+pub use file::is_day;
 pub use markdown::{Mode, StaleBlock, Update, update_markdown};
 pub use value::Value;
 

@@ -1,4 +1,4 @@
-//! Time of each kernel by itself: `cargo bench -p langevin-kernels`.
+//! Time of each kernel by itself: `cargo bench --bench kernels`.
 //!
 //! Side by side with PyTorch is `benches/peers/kernels.sh`.
 

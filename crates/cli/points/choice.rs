@@ -1,0 +1,91 @@
+//! Another sampler or grid than the model's: `KIND[,KEY=VALUE..]` on the command line.
+
+use langevin_core::ConfigError;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::trained::Trained;
+
+/// Options of a command that draws samples.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ChoiceArgs {
+    /// Steps, instead of those of the model's grid.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Another sampler than the model's: ddpm, ddim, euler, tau_leaping, heun, dpm_solver, dpm_solver_sde,
+    /// unipc, euler_maruyama, predictor_corrector or adaptive, with its keys as in a config:
+    /// dpm_solver,order=3.
+    #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
+    sampler: Option<String>,
+    /// Another grid than the model's: uniform, karras, log_snr or geometric, with its keys:
+    /// geometric,steps=20,t_min=0.01.
+    #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
+    grid: Option<String>,
+}
+
+impl ChoiceArgs {
+    /// Puts what was chosen in the place of the experiment's.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the kind or a key is unknown, or does not fit the path.
+    pub fn apply(&self, trained: &mut Trained) -> Result<(), ConfigError> {
+        let method = &mut trained.experiment.method;
+        if let Some(text) = &self.sampler {
+            method.sampler = section("--sampler", text)?;
+        }
+        if let Some(text) = &self.grid {
+            method.grid = section("--grid", text)?;
+        }
+        if let Some(steps) = self.steps {
+            method.grid = method.grid.with_steps(steps);
+        }
+        trained.plan.method = method.build()?;
+        Ok(())
+    }
+}
+
+/// The section that `KIND[,KEY=VALUE..]` stands for.
+fn section<T: DeserializeOwned>(option: &str, text: &str) -> Result<T, ConfigError> {
+    let mut parts = text.split(',');
+    let kind = parts.next().unwrap_or_default();
+    let mut section = Map::from_iter([("kind".into(), Value::from(kind))]);
+    for part in parts {
+        let Some((key, value)) = part.split_once('=') else {
+            return Err(ConfigError::new(option, part, "KEY=VALUE after the kind"));
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        section.insert(key.trim().into(), value);
+    }
+    serde_json::from_value(Value::Object(section)).map_err(|error| {
+        let text_of = error.to_string().replace('`', "");
+        let (found, allowed) = match text_of.split_once(", expected ") {
+            Some((found, allowed)) => {
+                (found.trim_start_matches("unknown variant ").to_owned(), allowed.to_owned())
+            }
+            None => (text.to_owned(), text_of),
+        };
+        ConfigError::new(option, found, allowed.trim_start_matches("one of "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use langevin_diffusion::{GridConfig, SamplerConfig};
+
+    use super::*;
+
+    #[test]
+    fn kinds_take_their_keys_and_faults_are_named() {
+        let sampler = section::<SamplerConfig>("--sampler", "dpm_solver,order=3").unwrap();
+        let config = serde_json::json!({ "kind": "dpm_solver", "order": 3 });
+        assert_eq!(sampler, serde_json::from_value(config).unwrap());
+        let grid = section::<GridConfig>("--grid", "geometric,steps=20,t_min=0.01").unwrap();
+        assert_eq!(grid, GridConfig::Geometric { steps: 20, t_min: 0.01 });
+        let message =
+            |text: &str| section::<SamplerConfig>("--sampler", text).unwrap_err().to_string();
+        assert!(message("hoin").starts_with("--sampler: found hoin, allowed: ddpm"));
+        assert!(message("dpm_solver,oder=3").contains("unknown field oder"));
+        assert!(message("dpm_solver,order=many").contains("many"));
+        assert_eq!(message("ddim,0.5"), "--sampler: found 0.5, allowed: KEY=VALUE after the kind");
+    }
+}
