@@ -189,11 +189,38 @@ mod tests {
         assert_ne!(form(&[0; 6], &near(6, &prism)), form(&[0; 6], &near(6, &bipartite)));
     }
 
-    /// Without the automorphisms 16 equal leaves on each of 8 arms would be 16! paths.
+    /// A six-cycle, two triangles and a star of `arms`, with the vertex names turned by `shift`.
+    fn mixture(arms: usize, shift: usize) -> (Vec<u64>, Near) {
+        let n = 13 + arms;
+        let mut edges: Vec<_> = (0..6).map(|i| (i, (i + 1) % 6, 1)).collect();
+        edges.extend((0..6).map(|i| (6 + i, 6 + i / 3 * 3 + (i + 1) % 3, 1)));
+        edges.extend((13..n).map(|arm| (12, arm, 1)));
+        let name = |vertex: usize| (vertex + shift) % n;
+        edges.iter_mut().for_each(|edge| *edge = (name(edge.0), name(edge.1), edge.2));
+        // The arms are told apart last, below branches that no symmetry joins.
+        let mut colours = vec![0; n];
+        (12..n).for_each(|vertex| colours[name(vertex)] = 1);
+        (colours, near(n, &edges))
+    }
+
+    /// Cells that are no orbits: which vertex is told apart first matters.
+    #[test]
+    fn all_branches_that_differ_are_explored() {
+        let (colours, near) = mixture(3, 0);
+        for shift in 1..16 {
+            let (other, turned) = mixture(3, shift);
+            assert_eq!(form(&colours, &near), form(&other, &turned), "shift {shift}");
+        }
+    }
+
+    /// Trying all orders of equal arms would not end, neither here nor below one of several branches;
+    /// without going back at once, 100 arms take minutes.
     #[test]
     fn symmetric_graphs_take_few_leaves() {
-        let star: Vec<_> = (1..17).map(|i| (0, i, 1)).collect();
-        assert_eq!(form(&[0; 17], &near(17, &star)).1.len(), 16);
+        let star: Vec<_> = (1..101).map(|i| (0, i, 1)).collect();
+        assert_eq!(form(&[0; 101], &near(101, &star)).1.len(), 100);
+        let (colours, mixed) = mixture(14, 0);
+        assert_eq!(form(&colours, &mixed).1.len(), 26);
         // The dodecahedron graph (GP(10, 2)): 120 automorphisms.
         let mut edges = Vec::new();
         for i in 0..10 {

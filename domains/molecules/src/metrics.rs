@@ -240,9 +240,15 @@ mod tests {
 
     #[test]
     fn graph_protocol_wants_one_closed_shell() {
-        let samples = [water(1.0), water(2.0), hydrogen(), water(1.2)];
+        let (h, o) = (Element::H, Element::O);
+        let hydroxyl = Molecule::new(vec![o, h], vec![[0.0; 3], [0.97, 0.0, 0.0]]).unwrap();
+        let at = [0.0, 0.74, 5.0, 5.74].map(|x| [x, 0.0, 0.0]);
+        let apart = Molecule::new(vec![h; 4], at.to_vec()).unwrap();
+        // The last but one is connected and a radical, the last two closed shells.
+        let samples = [water(1.0), water(2.0), hydrogen(), hydroxyl, apart];
         let found = GraphProtocol::measure(&samples, None).unwrap();
-        assert_eq!((found.connected, found.closed_shell), (0.75, 0.75));
-        assert_eq!((found.valid, found.unique), (1.0, 0.75));
+        assert_eq!((found.connected, found.closed_shell), (0.6, 0.4));
+        // The last one's largest fragment is the hydrogen of the third.
+        assert_eq!((found.valid, found.unique), (1.0, 0.8));
     }
 }

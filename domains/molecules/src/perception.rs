@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_hydrogen_between_two_atoms_is_joined_to_the_nearer() {
-        let positions = vec![[0.0; 3], [1.0, 0.0, 0.0], [2.3, 0.0, 0.0]];
+        let positions = vec![[0.0; 3], [1.0, 0.0, 0.0], [2.2, 0.0, 0.0]];
         let molecule = Molecule::new(vec![Element::O, Element::H, Element::O], positions).unwrap();
         let bonds = perceive(&molecule).graph.bonds();
         assert_eq!(bonds.iter().map(|bond| bond.atoms).collect::<Vec<_>>(), [[0, 1]]);

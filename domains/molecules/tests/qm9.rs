@@ -66,7 +66,7 @@ fn shuffled(molecule: &Molecule, names: &[usize], angle: f64) -> Molecule {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Keys of real molecules by either protocol depend on neither the order of atoms nor the frame.
     ///
