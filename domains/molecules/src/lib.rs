@@ -12,6 +12,7 @@ pub mod graph;
 mod kekule;
 mod labelling;
 pub mod metrics;
+pub mod network;
 pub mod perception;
 pub mod radii;
 pub mod record;

@@ -9,7 +9,7 @@ use crate::space::Geometry;
 /// A law of points that can be drawn from.
 ///
 /// A draw uses its own stream only, so that samples of a batch are independent of each other and of
-/// the batch.
+/// the batch. Only [`Law::draw_set`] may look at how many there are.
 pub trait Law: std::fmt::Debug + Send + Sync {
     /// Number of coordinates of a point.
     fn dimension(&self) -> usize;
@@ -22,6 +22,13 @@ pub trait Law: std::fmt::Debug + Send + Sync {
     /// One point into `point` (`[dimension]`), and its label: the component, arc or blade.
     fn draw(&self, stream: &mut Stream, point: &mut [f64]) -> i64;
 
+    /// Points `[n, dimension]` of one set, one per stream, and their labels: independent draws, unless
+    /// the law spreads the points of a set more evenly.
+    fn draw_set(&self, streams: Vec<Stream>, points: &mut [f64]) -> Vec<i64> {
+        let rows = points.chunks_exact_mut(self.dimension());
+        streams.into_iter().zip(rows).map(|(mut stream, row)| self.draw(&mut stream, row)).collect()
+    }
+
     /// ln p at `point`, in nats per unit volume (per unit area of the unit sphere), where a closed
     /// form is known; −∞ where the law has no mass.
     fn log_density(&self, point: &[f64]) -> Option<f64> {
@@ -30,7 +37,7 @@ pub trait Law: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// One point of `law` per sample of `rng`, with labels.
+/// A set of `law`, one point per sample of `rng`, with labels.
 ///
 /// Each call takes the next draw of `rng`, as its tensors do.
 ///
@@ -39,8 +46,6 @@ pub trait Law: std::fmt::Debug + Send + Sync {
 pub fn sample(law: &dyn Law, rng: &mut Rng) -> Result<PointCloud, PointsError> {
     let d = law.dimension();
     let mut points = vec![0.0; rng.samples() * d];
-    let streams = rng.streams();
-    let draw = |(mut stream, point)| law.draw(&mut stream, point);
-    let labels = streams.into_iter().zip(points.chunks_exact_mut(d)).map(draw).collect();
+    let labels = law.draw_set(rng.streams(), &mut points);
     PointCloud::new(points, d, law.geometry())?.with_labels(labels)
 }

@@ -116,7 +116,7 @@ impl Toy {
 
     /// Moons of the published 2-D tables as a source: noise 0.1, standardised, times 7.
     pub fn paper_source_moons() -> Self {
-        Self::MoonsStandardised(StandardisedMoons { noise: 0.1, scale: 7.0 })
+        Self::MoonsStandardised(StandardisedMoons { noise: 0.1, scale: 7.0, even: false })
     }
 
     /// The S curve of the published 2-D tables: noise 0.05, times 1.5.

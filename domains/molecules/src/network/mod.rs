@@ -1,0 +1,47 @@
+//! Networks on molecules: equivariant under rotations, reflections, translations and exchanges of atoms.
+
+mod inputs;
+mod scalar_vector;
+
+use langevin_core::{ConfigError, Network};
+use langevin_nn::Builder;
+use serde::{Deserialize, Serialize};
+
+pub use scalar_vector::{ScalarVector, ScalarVectorConfig};
+
+/// `[network]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NetworkConfig {
+    /// Scalars and several sets of coordinates, with narrow messages: the fast default.
+    ScalarVector(ScalarVectorConfig),
+}
+
+impl NetworkConfig {
+    /// Nothing if the section makes sense.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::ScalarVector(config) => config.check(),
+        }
+    }
+
+    /// The network for atoms of `elements` kinds and `conditions` conditioning features.
+    ///
+    /// # Errors
+    /// Those of [`Builder::parameter`]; the section was checked.
+    pub fn build(
+        &self,
+        builder: &Builder,
+        elements: usize,
+        conditions: usize,
+    ) -> langevin_nn::Result<Box<dyn Network>> {
+        Ok(match self {
+            Self::ScalarVector(config) => {
+                Box::new(ScalarVector::new(builder, config, elements, conditions)?)
+            }
+        })
+    }
+}

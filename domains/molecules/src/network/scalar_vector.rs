@@ -1,0 +1,186 @@
+//! Scalars and sets of coordinates: the fast default.
+
+use candle_core::{DType, Tensor};
+use langevin_core::{Condition, ConfigError, Network, State, Times, config::require};
+use langevin_kernels::{Activation, displacement_sum, squared_distances};
+use langevin_nn::{
+    Builder, Init, Layer, LayerNorm, Linear, PairLayer, PairOptions, PairSum, TimeFeatures,
+    TimeFeaturesConfig,
+};
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{one_hot, radial_basis, shared};
+
+/// `[network] kind = "scalar_vector"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScalarVectorConfig {
+    /// Features of an atom.
+    pub width: usize,
+    /// Features of a message between two atoms; narrow ones keep the n² part cheap.
+    pub message: usize,
+    /// Sets of coordinates that move on their own.
+    pub sets: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Centres of the soft grid of distances.
+    pub radial: usize,
+    /// What the network is told of the time.
+    pub time: TimeFeaturesConfig,
+}
+
+impl ScalarVectorConfig {
+    /// Nothing if the section makes sense.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (key, value) in [
+            ("width", self.width),
+            ("message", self.message),
+            ("sets", self.sets),
+            ("layers", self.layers),
+        ] {
+            require(key, value, |n| n >= 1, "at least 1")?;
+        }
+        require("radial", self.radial, |n| n >= 2, "at least 2")?;
+        self.time.build().map(drop).map_err(|error| error.within("time"))
+    }
+}
+
+/// Reach of the soft grid of distances, in units of a state: 4 Å where these are 1.4 Å.
+const REACH: f64 = 3.0;
+
+/// One layer: messages along pairs move the coordinate sets and feed the atoms.
+#[derive(Debug, Clone)]
+struct Block {
+    norm: LayerNorm,
+    pair: PairLayer,
+    gather: Linear,
+    update: Linear,
+}
+
+/// An E(3)-equivariant network of atoms with scalars `h_i` and S sets of coordinates `x_i^s`.
+///
+/// Each layer sees the distances of every set, sends `m_ij`, and sets
+/// `x_i^s += Σ_j φ^s_ij (x_i^s − x_j^s)/(|x_i^s − x_j^s| + 1)/n` and
+/// `h_i += MLP(norm h_i, Σ_j g_ij m_ij, |x_i^s − x_i|², t)`. All sets begin at the atoms; the estimate of the clean
+/// positions is the input plus a weighted sum of the sets' displacements, that of the species is read from `h`.
+///
+/// # Shapes and units
+/// - positions `[B, n, 3]` and species `[B, n]` to the same positions and `[B, n, elements]`
+///
+/// # Sources
+/// The split pair block: Satorras et al. (2021); sets of coordinates: Irwin et al. (2024), SemlaFlow.
+#[derive(Debug, Clone)]
+pub struct ScalarVector {
+    config: ScalarVectorConfig,
+    time: TimeFeatures,
+    elements: usize,
+    embed: Linear,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    species: Linear,
+    /// Weight of each set in the estimate, `[sets]`.
+    mix: Tensor,
+    dtype: DType,
+}
+
+impl ScalarVector {
+    /// The network for atoms of `elements` kinds and `conditions` conditioning features.
+    ///
+    /// # Errors
+    /// Those of [`Builder::parameter`]; the config was checked by [`ScalarVectorConfig::check`].
+    pub fn new(
+        builder: &Builder,
+        config: &ScalarVectorConfig,
+        elements: usize,
+        conditions: usize,
+    ) -> langevin_nn::Result<Self> {
+        let ScalarVectorConfig { width, message, sets, layers, radial, .. } = *config;
+        let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
+        let told = time.width() + if conditions > 0 { conditions + 1 } else { 0 };
+        let linear = |builder: Builder, inputs, outputs, activation| {
+            Linear::new(&builder, inputs, outputs, activation)
+        };
+        let block = |i: usize| -> langevin_nn::Result<Block> {
+            let own = builder.part(&format!("{i}"));
+            let options = PairOptions {
+                inputs: width,
+                pair_inputs: radial + sets,
+                width: message,
+                activation: Activation::Silu,
+                sum: PairSum::Gated,
+                head: Some((sets, Init::Normal(0.01))),
+            };
+            let seen = width + message + sets + told;
+            Ok(Block {
+                norm: LayerNorm::new(&own.part("norm"), width, 1e-5)?,
+                pair: PairLayer::new(&own.part("pair"), &options)?,
+                gather: linear(own.part("gather"), seen, width, Activation::Silu)?,
+                update: linear(own.part("update"), width, width, Activation::Identity)?,
+            })
+        };
+        Ok(Self {
+            config: config.clone(),
+            elements,
+            embed: linear(builder.part("embed"), elements + told, width, Activation::Identity)?,
+            blocks: (0..layers).map(block).collect::<langevin_nn::Result<_>>()?,
+            norm: LayerNorm::new(&builder.part("norm"), width, 1e-5)?,
+            species: linear(builder.part("species"), width, elements, Activation::Identity)?,
+            mix: builder.parameter("mix", &[sets], Init::Ones)?,
+            time,
+            dtype: builder.dtype(),
+        })
+    }
+}
+
+impl Network for ScalarVector {
+    fn forward(
+        &self,
+        x: &State,
+        t: &Times,
+        _: &Times,
+        condition: &Condition,
+    ) -> langevin_core::Result<State> {
+        let positions = x.part(0);
+        let (_, n, _) = positions.dims3()?;
+        let told = shared(&self.time, t, condition, n, self.dtype)?;
+        let kinds = one_hot(x, self.elements, self.dtype)?;
+        let mut h = self.embed.forward(&Tensor::cat(&[&kinds, &told], 2)?)?;
+        let mut sets = vec![positions.clone(); self.config.sets];
+        let basis = radial_basis(&squared_distances(positions)?, self.config.radial, REACH)?;
+        for block in &self.blocks {
+            let mut pairs = vec![basis.clone()];
+            for set in &sets {
+                pairs.push(squared_distances(set)?);
+            }
+            let seen = block.norm.forward(&h)?;
+            let messages = block.pair.forward(&seen, &Tensor::cat(&pairs, 3)?.contiguous()?)?;
+            let (Some(sum), Some(heads)) = (messages.sum, messages.head) else {
+                unreachable!("both were asked for")
+            };
+            let heads = (heads / n as f64)?;
+            let mut lengths = Vec::with_capacity(sets.len());
+            for (s, set) in sets.iter_mut().enumerate() {
+                let phi = heads.narrow(3, s, 1)?.contiguous()?;
+                *set = (&*set + displacement_sum(set, &phi, 1.0, 1e-8)?)?;
+                lengths.push((&*set - positions)?.sqr()?.sum_keepdim(2)?);
+            }
+            let lengths = Tensor::cat(&lengths, 2)?;
+            let seen = Tensor::cat(&[&seen, &sum, &lengths, &told], 2)?.contiguous()?;
+            h = (h + block.update.forward(&block.gather.forward(&seen)?)?)?;
+        }
+        let mut estimate = positions.clone();
+        for (s, set) in sets.iter().enumerate() {
+            let weight = self.mix.narrow(0, s, 1)?;
+            estimate = (estimate + (set - positions)?.broadcast_mul(&weight)?)?;
+        }
+        let logits = self.species.forward(&self.norm.forward(&h)?)?;
+        Ok(State::new(vec![estimate, logits]))
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+}
