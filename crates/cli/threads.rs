@@ -1,5 +1,6 @@
 //! How many threads a run uses, decided before any tensor exists.
 
+use std::num::NonZeroUsize;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -18,7 +19,7 @@ const OURS: &str = "LANGEVIN_THREADS";
 ///
 /// # Errors
 /// If the program cannot be started again or the pool cannot be made.
-pub fn pool(asked: Option<usize>) -> Result<rayon::ThreadPool> {
+pub fn pool(asked: Option<NonZeroUsize>) -> Result<rayon::ThreadPool> {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
     if !CANDLE.iter().all(|name| set(name)) {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -39,9 +40,10 @@ pub fn pool(asked: Option<usize>) -> Result<rayon::ThreadPool> {
 }
 
 /// `--threads`, else RAYON_NUM_THREADS, else SLURM_CPUS_PER_TASK, else the cores that we may use.
-fn count(asked: Option<usize>) -> usize {
+fn count(asked: Option<NonZeroUsize>) -> usize {
     let number = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok().filter(|&n| n > 0);
     asked
+        .map(usize::from)
         .or_else(|| number("RAYON_NUM_THREADS"))
         .or_else(|| number("SLURM_CPUS_PER_TASK"))
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))

@@ -2,6 +2,7 @@
 
 mod average;
 mod bad_input;
+mod files;
 mod guidance;
 mod reproducibility;
 

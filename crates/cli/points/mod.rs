@@ -15,6 +15,8 @@ mod table;
 mod train;
 mod trained;
 
+use std::num::NonZeroUsize;
+
 use clap::Subcommand;
 
 use crate::Ending;
@@ -55,7 +57,7 @@ impl PointsCommand {
 pub struct RunOptions {
     /// Threads; by default those that the machine or the batch system gives.
     #[arg(long)]
-    pub threads: Option<usize>,
+    pub threads: Option<NonZeroUsize>,
     /// No progress and no summary; errors only.
     #[arg(long)]
     pub quiet: bool,
