@@ -2,6 +2,8 @@
 
 mod inputs;
 mod scalar_vector;
+#[cfg(test)]
+mod testing;
 
 use langevin_core::{ConfigError, Network};
 use langevin_nn::Builder;

@@ -184,3 +184,40 @@ impl Network for ScalarVector {
         self.dtype
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use langevin_core::Seed;
+    use langevin_nn::ParamStore;
+
+    use super::*;
+    use crate::network::testing::{every_parameter_learns, is_equivariant};
+
+    fn built() -> (ParamStore, ScalarVector) {
+        let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
+        let config =
+            ScalarVectorConfig { width: 12, message: 6, sets: 3, layers: 2, radial: 4, time };
+        config.check().unwrap();
+        let build = |builder: &Builder| ScalarVector::new(builder, &config, 4, 0);
+        ParamStore::create(DType::F64, Seed(1), build).unwrap()
+    }
+
+    #[test]
+    fn the_answer_turns_with_the_molecule() {
+        is_equivariant(&built().1);
+    }
+
+    #[test]
+    fn every_weight_is_reached() {
+        let (store, network) = built();
+        every_parameter_learns(&store, &network);
+    }
+
+    #[test]
+    fn impossible_sizes_are_named() {
+        let time = TimeFeaturesConfig::Raw;
+        let config =
+            ScalarVectorConfig { width: 8, message: 8, sets: 0, layers: 1, radial: 4, time };
+        assert_eq!(config.check().unwrap_err().to_string(), "sets: found 0, allowed: at least 1");
+    }
+}
