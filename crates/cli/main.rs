@@ -9,6 +9,7 @@ mod config_file;
 mod experiment;
 mod generate;
 mod model;
+mod molecules;
 mod points;
 mod progress;
 mod results;
@@ -36,6 +37,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Molecules: for now, measuring those of any file.
+    #[command(subcommand)]
+    Molecules(molecules::MoleculesCommand),
     /// Point clouds in R^d and on the sphere.
     #[command(subcommand)]
     Points(points::PointsCommand),
@@ -83,6 +87,7 @@ pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Molecules(command) => command.run(),
         Command::Points(command) => command.run(),
         Command::Results(args) => args.run(),
     };
