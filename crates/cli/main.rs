@@ -74,15 +74,18 @@ pub fn bad_input(error: impl Into<anyhow::Error>) -> anyhow::Error {
     BadInput(text).into()
 }
 
+/// Nothing but [`bad_input`] with `message`.
+pub fn refused<T>(message: impl Into<String>) -> anyhow::Result<T> {
+    Err(BadInput(message.into()).into())
+}
+
 /// Refuses to write over a file that stands at `path`, unless by `force`.
 pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
     if force || !path.exists() {
         return Ok(());
     }
     let shown = path.display();
-    Err(bad_input(anyhow::anyhow!(
-        "{shown} exists: choose another file, or replace it with --force"
-    )))
+    refused(format!("{shown} exists: choose another file, or replace it with --force"))
 }
 
 fn main() -> ExitCode {

@@ -84,3 +84,27 @@ fn requests_that_cannot_be_are_refused() {
     }
     assert!(!run(folder, &["sample", "run", "--out", "p.csv", "--known", "x"]).status.success());
 }
+
+/// Noise, densities and known values need a reference that is noise; between two data sets it is not.
+#[test]
+fn what_needs_noise_is_refused_between_two_data_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let reference =
+        "[reference]\nlaw = { kind = \"eight_gaussians\", radius = 2.0, std = 0.1 }\n\n";
+    let config = SMALL.replace("[network]", &format!("{reference}[network]"));
+    fs::write(folder.join("two.toml"), config).unwrap();
+    done(folder, &["train", "two.toml", "--out", "run", "--steps", "20"]);
+    let sample = ["sample", "run", "--count", "5", "--out", "p.csv"];
+    let cases: [(&[&str], &str); 3] = [
+        (&["--sampler", "ddpm"], "method.sampler: found one that adds noise"),
+        (&["--known", "x=1"], "for models whose reference is noise"),
+        (&["--measured", "1,0=1"], "for models whose reference is noise"),
+    ];
+    for (args, message) in cases {
+        refused(folder, &[&sample, args].concat(), 2, message);
+        assert!(!folder.join("p.csv").exists());
+    }
+    refused(folder, &["evaluate", "run", "--likelihood"], 2, "whose density is not known");
+    done(folder, &sample);
+}

@@ -39,7 +39,8 @@ impl ChoiceArgs {
         if let Some(steps) = self.steps {
             method.grid = method.grid.with_steps(steps);
         }
-        trained.plan.method = method.build()?;
+        // The whole plan: what was chosen must fit the data and the reference too.
+        trained.plan = trained.experiment.plan()?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Both ends of an experiment, and what they allow.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use langevin_core::Seed;
 use langevin_diffusion::{CouplingConfig, SamplerConfig};
 use langevin_points::config::{DataConfig, Origin};
@@ -9,7 +9,7 @@ use langevin_points::space::Geometry;
 
 use super::data::{Dataset, Side};
 use super::experiment::PointsExperiment;
-use crate::bad_input;
+use crate::refused;
 
 /// The data, and the other end of the path where it is data too.
 pub struct Ends {
@@ -102,8 +102,4 @@ pub fn check_sampler(sampler: &SamplerConfig, geometry: Geometry) -> Result<()> 
         );
     }
     Ok(())
-}
-
-fn refused<T>(message: impl Into<String>) -> Result<T> {
-    Err(bad_input(anyhow!(message.into())))
 }

@@ -20,7 +20,7 @@ use super::ends::Ends;
 use super::figures;
 use super::likelihood::{information, negative_log_likelihood};
 use super::trained::Trained;
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Measure a trained model against its data, and write a report with pictures.
 ///
@@ -145,7 +145,7 @@ impl EvaluateArgs {
             refuse_existing(out, self.force)?;
         }
         if self.count < 2 || self.batch == 0 {
-            return Err(bad_input(anyhow::anyhow!("--count: at least 2, --batch: at least 1")));
+            return refused("--count: at least 2, --batch: at least 1");
         }
         let (mut trained, hash) = Trained::read(&self.model)?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
@@ -195,13 +195,12 @@ impl EvaluateArgs {
 
     /// The estimator asked for, if the model has a likelihood; and whether it has information to measure.
     fn likelihood(&self, trained: &Trained) -> Result<Option<Likelihood>> {
-        let bad = |message: &str| Err(bad_input(anyhow::anyhow!(message.to_owned())));
         let experiment = &trained.experiment;
         if self.likelihood && experiment.reference.is_some() {
-            return bad("--likelihood: the reference is data, whose density is not known");
+            return refused("--likelihood: the reference is data, whose density is not known");
         }
         if self.information && experiment.method.hide_condition == 0.0 {
-            return bad(
+            return refused(
                 "--information: for models that were told classes and hid them in training \
                  (method.hide_condition above 0)",
             );

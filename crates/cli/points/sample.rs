@@ -14,7 +14,7 @@ use super::ends::{self, check_sampler};
 use super::guidance::GuidanceArgs;
 use super::trained::Trained;
 use crate::progress::Progress;
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Draw points from a trained model.
 ///
@@ -59,7 +59,7 @@ impl SampleArgs {
         self.choice.apply(&mut trained).map_err(bad_input)?;
         check_sampler(&trained.experiment.method.sampler, trained.domain.geometry)?;
         if self.count == 0 || self.batch == 0 {
-            return Err(bad_input(anyhow::anyhow!("--count and --batch: at least 1")));
+            return refused("--count and --batch: at least 1");
         }
         let guidance = self.guidance.plan(&trained)?;
         trained.plan.method.sampler = guidance.sampler(trained.plan.method.sampler.clone());

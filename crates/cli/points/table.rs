@@ -18,7 +18,7 @@ use super::experiment::PointsExperiment;
 use super::train::Prepared;
 use super::trained::Trained;
 use crate::config_file::{self, ConfigFileError};
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Train and evaluate several configs with several seeds, and write a results file.
 ///
@@ -86,17 +86,16 @@ impl TableArgs {
 
     /// Everything that can be checked before hours of work.
     fn plan(&self) -> Result<Vec<PointsExperiment>> {
-        let bad = |message: String| Err(bad_input(anyhow::anyhow!(message)));
         refuse_existing(&self.out, self.force)?;
         if self.seeds == 0 || self.count < 2 {
-            return bad("--seeds: at least 1, --count: at least 2".into());
+            return refused("--seeds: at least 1, --count: at least 2");
         }
         if !is_day(&self.date) {
-            return bad(format!("--date: found {}, allowed: a day as 2026-01-31", self.date));
+            return refused(format!("--date: found {}, allowed: a day as 2026-01-31", self.date));
         }
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return bad(format!("--out: there is no folder {}", folder.display()));
+            return refused(format!("--out: there is no folder {}", folder.display()));
         }
         let one = |path: &PathBuf| -> Result<PointsExperiment> {
             let (experiment, _): (PointsExperiment, _) =

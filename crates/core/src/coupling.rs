@@ -28,18 +28,20 @@ impl Pairing {
 
 /// A rule that pairs the two ends of a batch.
 pub trait Coupling: std::fmt::Debug + Send + Sync {
-    /// As many pairs as the batch has data.
+    /// As many pairs as the batch has data; row `i` with row `i` unless the rule says otherwise.
     ///
     /// # Errors
     /// [`crate::Error::Coupling`] if the rule's solver fails.
     fn couple(
         &self,
-        process: &Process,
+        _process: &Process,
         x_0: &State,
-        x_1: &State,
-        condition: &Condition,
-        rng: &mut Rng,
-    ) -> Result<Pairing>;
+        _x_1: &State,
+        _condition: &Condition,
+        _rng: &mut Rng,
+    ) -> Result<Pairing> {
+        Ok(Pairing::identity(x_0.samples()?))
+    }
 
     /// Paired reference samples moved nearer to their data by symmetries of the reference's law
     /// (rotations, exchanges of points), which leave its marginal as it is; nothing if the rule knows none.

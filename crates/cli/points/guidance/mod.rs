@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use self::forms::{Interval, Known, Linear, UnitForm};
 use super::trained::Trained;
-use crate::bad_input;
+use crate::{bad_input, refused};
 
 /// Requests to the sampler, in the units of the data.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -228,10 +228,6 @@ fn place(domain: &Points, column: &str) -> Result<usize> {
         return refused(format!("--known: found column {column}, allowed: {allowed}"));
     };
     Ok(at)
-}
-
-fn refused<T>(message: impl Into<String>) -> Result<T> {
-    Err(bad_input(anyhow!(message.into())))
 }
 
 impl Guidance {

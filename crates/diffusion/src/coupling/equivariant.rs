@@ -1,7 +1,7 @@
 //! Optimal transport within each sample, up to the symmetries of a cloud of points.
 
 use candle_core::{DType, Tensor};
-use langevin_core::{Condition, Coupling, Pairing, Process, Result, Rng, State};
+use langevin_core::{Coupling, Process, Result, State};
 use langevin_transport::{Assigner, CostMatrix, kabsch};
 
 use super::failed;
@@ -19,17 +19,6 @@ use super::failed;
 pub struct Equivariant;
 
 impl Coupling for Equivariant {
-    fn couple(
-        &self,
-        _: &Process,
-        x_0: &State,
-        _: &State,
-        _: &Condition,
-        _: &mut Rng,
-    ) -> Result<Pairing> {
-        Ok(Pairing::identity(x_0.samples()?))
-    }
-
     fn align(&self, _: &Process, x_0: &State, x_1: &State) -> Result<Option<State>> {
         let (samples, n, d) = x_0.part(0).dims3()?;
         let rows = |x: &State| -> Result<Vec<f64>> {
@@ -75,7 +64,7 @@ mod tests {
     use candle_core::Device;
     use langevin_core::factor::{Base, Categorical, Centred, Space};
     use langevin_core::rng::ids;
-    use langevin_core::{Purpose, Seed};
+    use langevin_core::{Purpose, Rng, Seed};
 
     use super::*;
     use crate::schedule::LinearConfig;

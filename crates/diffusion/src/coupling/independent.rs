@@ -1,23 +1,12 @@
 //! Couplings that solve nothing.
 
-use langevin_core::{Condition, Coupling, Pairing, Process, Result, Rng, State};
+use langevin_core::Coupling;
 
 /// Row `i` with row `i` of two independent draws.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Independent;
 
-impl Coupling for Independent {
-    fn couple(
-        &self,
-        _: &Process,
-        x_0: &State,
-        _: &State,
-        _: &Condition,
-        _: &mut Rng,
-    ) -> Result<Pairing> {
-        Ok(Pairing::identity(x_0.samples()?))
-    }
-}
+impl Coupling for Independent {}
 
 /// Row `i` with row `i` of data that come in pairs: restoration, downscaling.
 ///
@@ -25,15 +14,4 @@ impl Coupling for Independent {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paired;
 
-impl Coupling for Paired {
-    fn couple(
-        &self,
-        _: &Process,
-        x_0: &State,
-        _: &State,
-        _: &Condition,
-        _: &mut Rng,
-    ) -> Result<Pairing> {
-        Ok(Pairing::identity(x_0.samples()?))
-    }
-}
+impl Coupling for Paired {}
