@@ -125,6 +125,8 @@ mod tests {
         let error = write(&path, false, b"new").unwrap_err();
         assert_eq!((error.path, error.source.kind()), (path.clone(), ErrorKind::AlreadyExists));
         assert_eq!(fs::read(&path).unwrap(), b"old, and longer");
+        let work = |_: &mut dyn Write| unreachable!("what would be refused is not written first");
+        assert!(Staged::bytes(&path, false, work).is_err());
         write(&path, true, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["points.csv"]);
