@@ -1,13 +1,21 @@
 //! An experiment: one complete config file, and the products that it describes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::Result as AnyResult;
+use langevin_core::factor::Space;
 use langevin_core::{
-    ConfigError, Coupling, Head, Objective, Path, Sampler, TimeGrid, config::require,
+    ConfigError, Coupling, Domain, Head, Network, Objective, Path, Process, Sampler, Source,
+    TimeGrid, config::require,
 };
 use langevin_diffusion::{CouplingConfig, GridConfig, ObjectiveConfig, PathConfig, SamplerConfig};
+use langevin_nn::Builder;
 use langevin_train::{TrainConfig, TrainPlan};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::bad_input;
 
 /// What every experiment says, whatever its domain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +30,9 @@ pub struct Method {
     pub path: PathConfig,
     /// Which reference sample goes with which datum.
     pub coupling: CouplingConfig,
+    /// Weights of the factors' losses, by name; 1 where none is given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f64>,
     /// What training minimises.
     pub objective: ObjectiveConfig,
     /// How sampling walks.
@@ -52,6 +63,10 @@ impl Method {
             let fits = |s: f64| s > 0.0 && s.is_finite();
             require("method.head.edm.sigma_data", sigma_data, fits, "a positive number")?;
         }
+        for (name, &weight) in &self.weights {
+            let fits = |w: f64| w >= 0.0 && w.is_finite();
+            require(&format!("method.weights.{name}"), weight, fits, "a number of at least 0")?;
+        }
         let path = self.path.build().map_err(within("path"))?;
         self.sampler.check(path.as_ref()).map_err(within("sampler"))?;
         let divides = matches!(self.head, Head::Noise | Head::Score | Head::Edm { .. });
@@ -67,6 +82,83 @@ impl Method {
             path,
         })
     }
+}
+
+impl Method {
+    /// The process on `space`, its losses weighted.
+    ///
+    /// # Errors
+    /// If a weight is given to a factor that the space lacks.
+    pub fn process(&self, space: &Space, plan: &MethodPlan) -> AnyResult<Process> {
+        let names: Vec<&str> = space.factors().map(|(name, _)| name).collect();
+        if let Some(stranger) = self.weights.keys().find(|name| !names.contains(&name.as_str())) {
+            let key = format!("method.weights.{stranger}");
+            let found = "a factor that does not exist";
+            return Err(bad_input(ConfigError::new(key, found, names.join(", "))));
+        }
+        let weight = |name: &str| self.weights.get(name).copied().unwrap_or(1.0);
+        Ok(Process::new(space, plan.path.clone()).weighted(weight))
+    }
+}
+
+/// A complete experiment of one domain: its config file.
+pub trait Experiment: Serialize + DeserializeOwned + Send + Sync {
+    /// What the data say of the domain; a model file keeps it beside the weights.
+    type Domain: Domain + Serialize + DeserializeOwned;
+    /// The checked `[network]` section.
+    type Network: Send + Sync;
+
+    /// Seed of data, weights and noise.
+    fn seed(&self) -> u64;
+    /// The seed, to be replaced.
+    fn seed_mut(&mut self) -> &mut u64;
+    /// Path, coupling, objective, sampler.
+    fn method(&self) -> &Method;
+    /// Path, coupling, objective, sampler, to be replaced.
+    fn method_mut(&mut self) -> &mut Method;
+    /// The `[train]` section.
+    fn train(&self) -> &TrainConfig;
+    /// The `[train]` section, to be replaced.
+    fn train_mut(&mut self) -> &mut TrainConfig;
+
+    /// Everything that can fail without data, checked before any work.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the whole path of the key.
+    fn plan(&self) -> Result<Plan<Self::Network>, ConfigError>;
+
+    /// Reads or draws the data.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    fn data(&self) -> AnyResult<Data<Self::Domain>>;
+
+    /// The network on states of `process`.
+    ///
+    /// # Errors
+    /// Those of [`Builder::parameter`].
+    fn network(
+        &self,
+        builder: &Builder,
+        plan: &Self::Network,
+        domain: &Self::Domain,
+        process: &Process,
+    ) -> langevin_nn::Result<Box<dyn Network>>;
+}
+
+/// The products of an experiment.
+pub struct Plan<N> {
+    pub network: N,
+    pub method: MethodPlan,
+    pub train: TrainPlan,
+}
+
+/// What an experiment trains on.
+pub struct Data<D> {
+    pub domain: D,
+    pub source: Arc<dyn Source>,
+    /// Never trained on; absent where nothing is validated.
+    pub held_out: Option<Arc<dyn Source>>,
 }
 
 /// The plan of `[train]`.

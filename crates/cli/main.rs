@@ -5,15 +5,20 @@
     reason = "nobody is outside of a binary: pub marks what other modules use"
 )]
 
+mod choice;
 mod config_file;
 mod experiment;
 mod generate;
 mod model;
 mod molecules;
+mod options;
 mod points;
 mod progress;
 mod results;
 mod threads;
+mod trained;
+mod training;
+mod warm_start;
 
 use std::path::Path;
 use std::process::ExitCode;

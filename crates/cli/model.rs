@@ -16,6 +16,11 @@ const CONFIG: &str = "config";
 const DOMAIN: &str = "domain";
 const PROVENANCE: &str = "provenance";
 
+/// The model file that `path` stands for: itself, or the one in the run directory.
+pub fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("model.safetensors") } else { path.into() }
+}
+
 /// Where a model comes from.
 #[derive(Debug, Clone, Serialize, serde::Deserialize)]
 pub struct Provenance {
@@ -34,6 +39,9 @@ pub struct Provenance {
     /// How the weights were averaged, if that was done after training; no losses were then measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<PosthocAverage>,
+    /// What training began with, if it did not begin anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 /// A power-function average that was made after training.
@@ -62,8 +70,7 @@ impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
     /// # Errors
     /// If the file is missing, truncated, or not a model of this domain.
     pub fn read(path: &Path) -> Result<Self> {
-        let path: PathBuf =
-            if path.is_dir() { path.join("model.safetensors") } else { path.into() };
+        let path = file_of(path);
         let file = ModelFile::read(&path).map_err(bad_input)?;
         let config = file.require(&path, CONFIG).map_err(bad_input)?;
         let experiment = crate::config_file::parse(config, &path).map_err(bad_input)?;

@@ -70,3 +70,32 @@ impl Progress {
         }
     }
 }
+
+/// A [`Progress`] that several threads advance.
+pub struct SharedProgress(std::sync::Mutex<(Progress, u64)>);
+
+impl SharedProgress {
+    /// As [`Progress::new`], from 0.
+    pub fn new(what: &'static str, total: u64, quiet: bool) -> Self {
+        Self(std::sync::Mutex::new((Progress::new(what, total, 0, quiet), 0)))
+    }
+
+    /// `count` more are done.
+    ///
+    /// # Panics
+    /// Never: no holder of its lock panics.
+    pub fn advance(&self, count: u64) {
+        let mut inner = self.0.lock().expect("no holder of this lock panics");
+        inner.1 += count;
+        let done = inner.1;
+        inner.0.at(done, "");
+    }
+
+    /// Takes it from the screen.
+    ///
+    /// # Panics
+    /// As [`SharedProgress::advance`].
+    pub fn finish(self) {
+        self.0.into_inner().expect("no holder of this lock panics").0.finish();
+    }
+}

@@ -22,8 +22,8 @@ mod split;
 pub use error::{Column, DatasetError, Place};
 pub use fingerprint::fingerprint;
 pub use molecules::{
-    BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, read_molecules,
-    write_molecules,
+    BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, check_molecule_target,
+    read_molecules, write_molecules,
 };
 pub use points::{ReadOptions, check_target, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

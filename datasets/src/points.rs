@@ -55,6 +55,11 @@ pub fn read_points(path: &Path, options: &ReadOptions) -> Result<PointCloud, Dat
 /// [`DatasetError::UnknownFormat`], and [`DatasetError::Write`] without a folder.
 pub fn check_target(path: &Path) -> Result<(), DatasetError> {
     Format::of(path)?;
+    check_folder(path)
+}
+
+/// Nothing if the folder of `path` is there.
+pub(crate) fn check_folder(path: &Path) -> Result<(), DatasetError> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");

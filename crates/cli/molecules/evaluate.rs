@@ -15,7 +15,7 @@ use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use serde_json::{Map, Value};
 
-use crate::points::RunOptions;
+use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, threads};
 
 /// How bonds are found.

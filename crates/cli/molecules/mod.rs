@@ -1,6 +1,10 @@
 //! `langevin molecules`.
 
 mod evaluate;
+mod experiment;
+mod request;
+mod sample;
+mod train;
 
 use clap::Subcommand;
 
@@ -9,6 +13,10 @@ use crate::Ending;
 /// What can be done with molecules.
 #[derive(Debug, Subcommand)]
 pub enum MoleculesCommand {
+    /// Train a model from a config.
+    Train(train::TrainArgs),
+    /// Draw molecules from a trained model.
+    Sample(Box<sample::SampleArgs>),
     /// Measure molecules of any file: stability, validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -20,6 +28,8 @@ impl MoleculesCommand {
     /// Bad input, or what failed while running.
     pub fn run(self) -> anyhow::Result<Ending> {
         match self {
+            Self::Train(args) => args.run(),
+            Self::Sample(args) => args.run(),
             Self::Evaluate(args) => args.run(),
         }
     }

@@ -13,13 +13,13 @@ use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use langevin_transport::wasserstein_2;
 
-use super::RunOptions;
-use super::choice::ChoiceArgs;
 use super::compare::{ALL, Metric, against};
 use super::ends::Ends;
 use super::figures;
 use super::likelihood::{information, negative_log_likelihood};
 use super::trained::Trained;
+use crate::choice::ChoiceArgs;
+use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Measure a trained model against its data, and write a report with pictures.
@@ -100,9 +100,11 @@ pub fn evaluate(
     let labels = (experiment.data.classes > 0).then(|| test.labels()).flatten();
     let (x, evaluations, ways) = generation.run(
         &x_1,
-        |rows, tally| {
-            let labels = labels.map(|labels| &labels[rows.clone()]);
-            Ok(Counted::new(trained.denoiser(labels, rows.len())?, tally))
+        |chunk, tally| {
+            let own = |labels: &[i64]| chunk.places.iter().map(|&i| labels[i]).collect::<Vec<_>>();
+            let labels = labels.map(own);
+            let count = chunk.places.len();
+            Ok(Counted::new(trained.denoiser(labels.as_deref(), count)?, tally))
         },
         Trajectory::default,
     )?;

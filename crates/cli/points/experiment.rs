@@ -1,12 +1,20 @@
 //! The config of a point experiment.
 
-use langevin_core::{Aim, ConfigError};
+use std::sync::Arc;
+
+use candle_core::DType;
+use langevin_core::{Aim, ConfigError, Network, Process, Source};
 use langevin_diffusion::schedule::PathConfig;
+use langevin_nn::Builder;
 use langevin_points::config::{DataConfig, NetworkConfig, NetworkPlan};
-use langevin_train::{TrainConfig, TrainPlan};
+use langevin_points::source::{End, PointsSource};
+use langevin_points::space::Points;
+use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Method, MethodPlan, train_plan};
+use super::data::Dataset;
+use super::ends::Ends;
+use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,19 +53,35 @@ pub struct Published {
     pub source: String,
 }
 
-/// The products of an experiment.
-pub struct Plan {
-    pub network: NetworkPlan,
-    pub method: MethodPlan,
-    pub train: TrainPlan,
-}
+impl Experiment for PointsExperiment {
+    type Domain = Points;
+    type Network = NetworkPlan;
 
-impl PointsExperiment {
-    /// Everything that can fail without data, checked before any work.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with the whole path of the key.
-    pub fn plan(&self) -> Result<Plan, ConfigError> {
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn seed_mut(&mut self) -> &mut u64 {
+        &mut self.seed
+    }
+
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn method_mut(&mut self) -> &mut Method {
+        &mut self.method
+    }
+
+    fn train(&self) -> &TrainConfig {
+        &self.train
+    }
+
+    fn train_mut(&mut self) -> &mut TrainConfig {
+        &mut self.train
+    }
+
+    fn plan(&self) -> Result<Plan<NetworkPlan>, ConfigError> {
         self.data.origin().map_err(|error| error.within("data"))?;
         if let Some(reference) = &self.reference {
             reference.origin().map_err(|error| error.within("reference"))?;
@@ -89,5 +113,33 @@ impl PointsExperiment {
             method: self.method.build()?,
             train: train_plan(&self.train)?,
         })
+    }
+
+    fn data(&self) -> anyhow::Result<Data<Points>> {
+        let ends = Ends::load(self)?;
+        let domain = ends.data.domain(self.data.standardise)?;
+        let classes = self.data.classes;
+        let source = |data: End, reference: Option<End>| -> Arc<dyn Source> {
+            Arc::new(PointsSource::new(domain.clone(), data, reference, classes, DType::F32))
+        };
+        let validated = self.train.validate_every > 0;
+        let held_out = validated.then(|| -> anyhow::Result<_> {
+            let reference = ends.reference.as_ref().map(Dataset::validation_end).transpose()?;
+            Ok(source(ends.data.validation_end()?, reference))
+        });
+        let held_out = held_out.transpose()?;
+        let (data, reference) = ends.training(self)?;
+        let source = source(data, reference);
+        Ok(Data { domain, source, held_out })
+    }
+
+    fn network(
+        &self,
+        builder: &Builder,
+        plan: &NetworkPlan,
+        _: &Points,
+        process: &Process,
+    ) -> langevin_nn::Result<Box<dyn Network>> {
+        Ok(Box::new(plan.build(builder, process, self.data.classes)?))
     }
 }

@@ -1,7 +1,6 @@
 //! `langevin points`: the verbs of the smallest domain.
 
 mod average;
-mod choice;
 mod compare;
 mod data;
 mod ends;
@@ -14,8 +13,6 @@ mod sample;
 mod table;
 mod train;
 mod trained;
-
-use std::num::NonZeroUsize;
 
 use clap::Subcommand;
 
@@ -50,15 +47,4 @@ impl PointsCommand {
             Self::Table(args) => args.run(),
         }
     }
-}
-
-/// Options of every run.
-#[derive(Debug, Clone, clap::Args)]
-pub struct RunOptions {
-    /// Threads; by default those that the machine or the batch system gives.
-    #[arg(long)]
-    pub threads: Option<NonZeroUsize>,
-    /// No progress and no summary; errors only.
-    #[arg(long)]
-    pub quiet: bool,
 }

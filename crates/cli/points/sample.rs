@@ -1,19 +1,18 @@
 //! `langevin points sample`.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use langevin_core::{Seed, Silent};
 use langevin_datasets::{check_target, write_points};
 use langevin_points::record::PointCloud;
 
-use super::RunOptions;
-use super::choice::ChoiceArgs;
 use super::ends::{self, check_sampler};
 use super::guidance::GuidanceArgs;
 use super::trained::Trained;
-use crate::progress::Progress;
+use crate::choice::ChoiceArgs;
+use crate::options::RunOptions;
+use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Draw points from a trained model.
@@ -66,23 +65,17 @@ impl SampleArgs {
         let seed = Seed(self.seed);
         let reference = ends::reference(&trained.experiment)?;
         let x_1 = trained.start(reference.as_ref(), seed, self.count)?;
-        let total = self.count as u64;
-        let bar = Mutex::new((Progress::new("sample", total, 0, self.options.quiet), 0));
-        let finished = |samples: usize| {
-            let mut bar = bar.lock().expect("no holder of this lock panics");
-            bar.1 += samples as u64;
-            let done = bar.1;
-            bar.0.at(done, "");
-        };
+        let bar = SharedProgress::new("sample", self.count as u64, self.options.quiet);
+        let finished = |samples: usize| bar.advance(samples as u64);
         let generation = trained.generation(seed, self.batch, &finished);
         let (x, evaluations, _) = pool.install(|| {
             generation.run(
                 &x_1,
-                |rows, tally| guidance.denoiser(&trained, rows.len(), tally),
+                |chunk, tally| guidance.denoiser(&trained, chunk.places.len(), tally),
                 || Silent,
             )
         })?;
-        bar.into_inner().expect("no holder of this lock panics").0.finish();
+        bar.finish();
         let points = trained.domain.decode_rows(&x)?;
         let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
         let cloud = PointCloud::new(points, dimension, geometry)?;

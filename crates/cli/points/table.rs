@@ -11,13 +11,13 @@ use langevin_report::results::{Results, Row, is_day};
 use langevin_train::{ModelFile, Quiet, Stop};
 use rayon::prelude::*;
 
-use super::RunOptions;
 use super::ends::Ends;
 use super::evaluate::{self, evaluate};
 use super::experiment::PointsExperiment;
-use super::train::Prepared;
-use super::trained::Trained;
 use crate::config_file::{self, ConfigFileError};
+use crate::experiment::Experiment;
+use crate::options::RunOptions;
+use crate::training::Prepared;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Train and evaluate several configs with several seeds, and write a results file.
@@ -171,11 +171,11 @@ fn name(path: &Path) -> String {
 fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Numbers> {
     let experiment = PointsExperiment { seed, ..experiment.clone() };
     let plan = experiment.plan().map_err(bad_input)?;
-    let prepared = Prepared::new(&experiment, &plan)?;
-    let report = prepared.train(&experiment, &plan, None, &Stop::never(), &mut Quiet)?;
-    let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let ends = Ends::load(&experiment)?;
-    let trained = Trained::new(experiment, prepared.domain, weights)?;
+    let prepared = Prepared::new(experiment, plan)?;
+    let report = prepared.train(None, None, &Stop::never(), &mut Quiet)?;
+    let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
+    let trained = prepared.trained(weights)?;
     let published = trained.experiment.published.clone();
     let wanted: Vec<&str> = published.iter().map(|p| p.metric.as_str()).collect();
     let found = evaluate(&trained, &ends, Seed(seed), count, 2500, &wanted)?;

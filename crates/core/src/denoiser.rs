@@ -31,6 +31,28 @@ pub trait Denoiser: Send + Sync {
         let _ = rows;
         self.denoise(x_t, t)
     }
+
+    /// The same denoiser, told what was estimated on the step before; nothing if it does not look at that.
+    ///
+    /// The loop of samplers asks. A denoiser around another one passes it on.
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let _ = previous;
+        None
+    }
+}
+
+impl<D: Denoiser + ?Sized> Denoiser for Box<D> {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        (**self).denoise(x_t, t)
+    }
+
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        (**self).denoise_rows(x_t, t, rows)
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        (**self).recalling(previous)
+    }
 }
 
 impl<D: Denoiser + ?Sized> Denoiser for &D {
@@ -41,6 +63,10 @@ impl<D: Denoiser + ?Sized> Denoiser for &D {
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         (**self).denoise_rows(x_t, t, rows)
     }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        (**self).recalling(previous)
+    }
 }
 
 impl<D: Denoiser + ?Sized> Denoiser for Arc<D> {
@@ -50,6 +76,10 @@ impl<D: Denoiser + ?Sized> Denoiser for Arc<D> {
 
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         (**self).denoise_rows(x_t, t, rows)
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        (**self).recalling(previous)
     }
 }
 
@@ -86,6 +116,11 @@ impl<D: Denoiser> Denoiser for Counted<D> {
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         self.tally.0.fetch_add(t.len() as u64, Ordering::Relaxed);
         self.inner.denoise_rows(x_t, t, rows)
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let inner = self.inner.recalling(previous)?;
+        Some(Box::new(Counted { inner, tally: self.tally.clone() }))
     }
 }
 

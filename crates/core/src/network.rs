@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::{Result, Rng, State, Times};
+use crate::{Estimate, Result, Rng, State, Times};
 
 /// A backbone with its weights. It knows no schedule and no loss.
 ///
@@ -17,6 +17,11 @@ pub trait Network: Send + Sync {
 
     /// Precision of inputs, weights and outputs.
     fn dtype(&self) -> DType;
+
+    /// Whether it looks at what was estimated before, [`Condition::recalled`] (self-conditioning).
+    fn recalls(&self) -> bool {
+        false
+    }
 }
 
 /// What is asked of the samples: features per sample, each of which may be hidden.
@@ -26,6 +31,8 @@ pub struct Condition {
     features: Option<Tensor>,
     /// `[B, 1]`: 1 where the features are shown to the network, 0 where they are hidden.
     shown: Option<Tensor>,
+    /// The estimate that was made before at a noisier state, if one was.
+    recalled: Option<Estimate>,
 }
 
 impl Condition {
@@ -41,7 +48,18 @@ impl Condition {
     pub fn new(features: Tensor) -> Result<Self> {
         let (batch, _) = features.dims2()?;
         let shown = Tensor::ones((batch, 1), features.dtype(), features.device())?;
-        Ok(Self { features: Some(features), shown: Some(shown) })
+        Ok(Self { features: Some(features), shown: Some(shown), recalled: None })
+    }
+
+    /// The same, and what was estimated before: self-conditioning, Chen et al. (2022), "Analog bits".
+    #[must_use]
+    pub fn recalling(&self, estimate: &Estimate) -> Self {
+        Self { recalled: Some(estimate.detach()), ..self.clone() }
+    }
+
+    /// What was estimated before, if anything was.
+    pub fn recalled(&self) -> Option<&Estimate> {
+        self.recalled.as_ref()
     }
 
     /// The features, if any.
@@ -55,7 +73,7 @@ impl Condition {
     /// [`crate::Error::Tensor`] only.
     pub fn hidden(&self) -> Result<Self> {
         let shown = self.shown.as_ref().map(Tensor::zeros_like).transpose()?;
-        Ok(Self { features: self.features.clone(), shown })
+        Ok(Self { shown, ..self.clone() })
     }
 
     /// Each sample's features hidden with probability `chance`, as classifier-free guidance trains.
@@ -67,8 +85,8 @@ impl Condition {
         let keep: Vec<f64> =
             rng.uniforms().iter().map(|&u| f64::from(u8::from(u >= chance))).collect();
         Ok(Self {
-            features: self.features.clone(),
-            shown: Some((shown * crate::time::column(&keep, shown)?)?),
+            shown: Some(shown.broadcast_mul(&crate::time::column(&keep, shown)?)?),
+            ..self.clone()
         })
     }
 
@@ -81,7 +99,8 @@ impl Condition {
             let Some(x) = x else { return Ok(None) };
             Ok(Some(State::single(x.clone()).select(rows)?.part(0).clone()))
         };
-        Ok(Self { features: pick(&self.features)?, shown: pick(&self.shown)? })
+        let recalled = self.recalled.as_ref().map(|estimate| estimate.select(rows)).transpose()?;
+        Ok(Self { features: pick(&self.features)?, shown: pick(&self.shown)?, recalled })
     }
 
     /// What a network sees: features (0 where hidden) and the flag that says which, `[B, c + 1]`.

@@ -242,7 +242,8 @@ impl Denoiser for NetworkDenoiser {
         };
         // c_in is applied before the narrowing, c_skip and c_out after the widening.
         let shim = Narrowed { inner: self.network.as_ref(), narrow: &network, wide: precise };
-        let estimate = self.reading.predict(&shim, x_t, t, &self.condition)?.estimate()?;
+        let reading = self.reading.shaped_like(x_t);
+        let estimate = reading.predict(&shim, x_t, t, &self.condition)?.estimate()?;
         estimate.check_finite("estimate", t)?;
         Ok(estimate)
     }
@@ -250,6 +251,11 @@ impl Denoiser for NetworkDenoiser {
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         let condition = self.condition.select(rows)?;
         Self { condition, ..self.clone() }.denoise(x_t, t)
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let condition = self.condition.recalling(previous);
+        self.network.recalls().then(|| Box::new(Self { condition, ..self.clone() }) as _)
     }
 }
 

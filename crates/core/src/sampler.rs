@@ -1,6 +1,8 @@
 //! The one sampling loop, and what a method adds to it.
 
-use crate::{Denoiser, Estimate, Observer, Process, Result, Rng, State, TimeGrid};
+use std::sync::Mutex;
+
+use crate::{Denoiser, Estimate, Observer, Process, Result, Rng, State, TimeGrid, Times};
 
 /// A state that a sampler passed, with the estimate made there.
 #[derive(Debug, Clone)]
@@ -84,6 +86,40 @@ impl<S: Sampler + ?Sized> Sampler for std::sync::Arc<S> {
     }
 }
 
+/// Hears the estimates of one step, so that the next one can be told.
+struct Listener<'a> {
+    denoiser: &'a dyn Denoiser,
+    heard: Mutex<Option<Estimate>>,
+}
+
+impl<'a> Listener<'a> {
+    fn new(denoiser: &'a dyn Denoiser) -> Self {
+        Self { denoiser, heard: Mutex::default() }
+    }
+
+    /// The last estimate of the whole batch.
+    fn heard(self) -> Option<Estimate> {
+        self.heard.into_inner().expect("no holder of this lock panics")
+    }
+}
+
+impl Denoiser for Listener<'_> {
+    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+        let estimate = self.denoiser.denoise(x_t, t)?;
+        *self.heard.lock().expect("no holder of this lock panics") = Some(estimate.clone());
+        Ok(estimate)
+    }
+
+    /// Estimates of a part of the batch are not remembered.
+    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+        self.denoiser.denoise_rows(x_t, t, rows)
+    }
+
+    fn recalling<'b>(&'b self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'b>> {
+        self.denoiser.recalling(previous)
+    }
+}
+
 /// Samples of the data made from reference samples `x_1`, which set out at the first time of `grid`.
 ///
 /// # Errors
@@ -118,11 +154,15 @@ pub fn carry(
     observer: &mut dyn Observer,
 ) -> Result<State> {
     let (mut x, mut history) = (x_t, History::default());
+    let mut previous: Option<Estimate> = None;
     observer.see(grid.times()[0], &x);
     for (k, (t, s)) in grid.steps().enumerate() {
         let mut rng = rng.at_step(k as u32);
-        let stage = Stage { process, denoiser, t, s, history: &history, changed: false };
+        let told = previous.as_ref().and_then(|previous| denoiser.recalling(previous));
+        let listener = Listener::new(told.as_deref().unwrap_or(denoiser));
+        let stage = Stage { process, denoiser: &listener, t, s, history: &history, changed: false };
         let arrival = sampler.step(&stage, x, &mut rng)?;
+        previous = listener.heard().or(previous);
         // Without detaching, every activation of every step would be kept alive by the graph.
         x = arrival.x.detach();
         if let Some(past) = arrival.past {

@@ -114,6 +114,15 @@ pub fn write_molecules(
     Ok(())
 }
 
+/// Whether molecules can be written to `path`: its format is known and its folder is there.
+///
+/// # Errors
+/// [`MoleculeFileError`].
+pub fn check_molecule_target(path: &Path) -> Result<(), MoleculeFileError> {
+    Format::of(path)?;
+    Ok(crate::points::check_folder(path)?)
+}
+
 /// Why a format has no room for something of a molecule.
 struct Refusal {
     what: String,

@@ -6,10 +6,13 @@
 pub mod aromaticity;
 pub mod bond_table;
 pub mod canonical;
+pub mod config;
 pub mod distributions;
 pub mod element;
+pub mod formula;
 pub mod graph;
 mod kekule;
+pub mod known;
 mod labelling;
 pub mod metrics;
 pub mod network;

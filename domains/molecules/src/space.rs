@@ -46,6 +46,17 @@ impl Molecules {
         (!molecules.is_empty()).then_some(Self { elements, scale, sizes })
     }
 
+    /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] only.
+    pub fn blank(&self, atoms: usize) -> Result<State> {
+        Ok(State::new(vec![
+            Tensor::zeros((1, atoms, 3), DType::F64, &Device::Cpu)?,
+            Tensor::zeros((1, atoms), DType::U32, &Device::Cpu)?,
+        ]))
+    }
+
     /// Place of `element` in the list of elements.
     fn species(&self, element: Element) -> Result<u32> {
         let place = self.elements.iter().position(|&own| own == element);

@@ -104,6 +104,20 @@ impl<S: Denoiser, W: Denoiser> Denoiser for Contrasted<S, W> {
             .collect::<Result<_>>()?;
         State::concat(&rows)
     }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let stronger = self.stronger.recalling(previous);
+        let weaker = self.weaker.recalling(previous);
+        if stronger.is_none() && weaker.is_none() {
+            return None;
+        }
+        Some(Box::new(Contrasted {
+            process: self.process.clone(),
+            stronger: stronger.unwrap_or_else(|| Box::new(&self.stronger)),
+            weaker: weaker.unwrap_or_else(|| Box::new(&self.weaker)),
+            rule: self.rule.clone(),
+        }))
+    }
 }
 
 #[cfg(test)]

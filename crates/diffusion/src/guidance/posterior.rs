@@ -1,5 +1,7 @@
 //! Guidance by measurements: samples of the posterior given y = A(x_0) + noise.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor};
 use langevin_core::config::require;
 use langevin_core::tensor::sum_per_sample;
@@ -72,7 +74,7 @@ impl Tilt {
         operator: A,
         observed: State,
     ) -> Posterior<D, A> {
-        Posterior { process, denoiser, operator, observed, tilt: *self }
+        Posterior { process, denoiser, operator: Arc::new(operator), observed, tilt: *self }
     }
 
     /// Weights of two pullbacks of y − A(x̂_0), of squared norm `square`: through x_t ↦ A(x̂_0(x_t)), and
@@ -109,7 +111,7 @@ impl Tilt {
 pub struct Posterior<D, A> {
     process: Process,
     denoiser: D,
-    operator: A,
+    operator: Arc<A>,
     observed: State,
     tilt: Tilt,
 }
@@ -159,6 +161,17 @@ impl<D: Denoiser, A: Measurement> Denoiser for Posterior<D, A> {
             };
             Ok(((estimate + scaled(through, &through_by)?)? + scaled(direct, &direct_by)?)?)
         })
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let denoiser = self.denoiser.recalling(previous)?;
+        Some(Box::new(Posterior {
+            process: self.process.clone(),
+            denoiser,
+            operator: self.operator.clone(),
+            observed: self.observed.clone(),
+            tilt: self.tilt,
+        }))
     }
 }
 

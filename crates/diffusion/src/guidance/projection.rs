@@ -1,5 +1,7 @@
 //! Hard constraints: the estimate projected on the set of allowed ends.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use langevin_core::sampler::Arrival;
 use langevin_core::{Denoiser, Estimate, Result, Rng, Sampler, Stage, State, Times};
@@ -11,13 +13,13 @@ use langevin_core::{Denoiser, Estimate, Result, Rng, Sampler, Stage, State, Time
 /// schedule that keeps σ_min at t = 0. [`Held`] around the sampler makes it true of all.
 pub struct Projected<D, P> {
     denoiser: D,
-    project: P,
+    project: Arc<P>,
 }
 
 impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Projected<D, P> {
     /// `denoiser` with `project` after it.
     pub fn new(denoiser: D, project: P) -> Self {
-        Self { denoiser, project }
+        Self { denoiser, project: Arc::new(project) }
     }
 }
 
@@ -28,6 +30,11 @@ impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Denoiser f
 
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         (self.project)(&self.denoiser.denoise_rows(x_t, t, rows)?)
+    }
+
+    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+        let denoiser = self.denoiser.recalling(previous)?;
+        Some(Box::new(Projected { denoiser, project: self.project.clone() }))
     }
 }
 

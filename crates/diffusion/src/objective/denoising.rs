@@ -28,6 +28,7 @@ impl DenoisingConfig {
             Weighting::Edm { sigma_data } => {
                 crate::schedule::positive("weighting.sigma_data", sigma_data)?
             }
+            Weighting::InverseNoise { most } => crate::schedule::positive("weighting.most", most)?,
             _ => 1.0,
         };
         let times = self.times.build().map_err(|error| error.within("times"))?;

@@ -26,7 +26,16 @@ impl<'a> Regression<'a> {
         let t = Times::new(law.draw(reading.process().path(), rng));
         let points = reading.process().path_points(&batch.x_0, x_1, &t, rng)?;
         let x_t = State::new(points.iter().map(|point| point.x_t.clone()).collect());
-        let prediction = reading.predict(network, &x_t, &t, &batch.condition)?;
+        // Half of the batches show the network its own first estimate, as the steps of a sampler do. The
+        // coin is the first sample's, so that the others need no second pass in vain.
+        let recalled = network.recalls() && rng.uniforms()[0] < 0.5;
+        let condition = if recalled {
+            let first = reading.predict(network, &x_t, &t, &batch.condition)?.estimate()?;
+            batch.condition.recalling(&first)
+        } else {
+            batch.condition.clone()
+        };
+        let prediction = reading.predict(network, &x_t, &t, &condition)?;
         Ok(Self { t, points, prediction })
     }
 }

@@ -25,6 +25,9 @@ pub struct ScalarVectorConfig {
     pub layers: usize,
     /// Centres of the soft grid of distances.
     pub radial: usize,
+    /// Whether the network looks at its estimate of the step before (self-conditioning).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recall: bool,
     /// What the network is told of the time.
     pub time: TimeFeaturesConfig,
 }
@@ -66,6 +69,8 @@ struct Block {
 /// `x_i^s += Σ_j φ^s_ij (x_i^s − x_j^s)/(|x_i^s − x_j^s| + 1)/n` and
 /// `h_i += MLP(norm h_i, Σ_j g_ij m_ij, |x_i^s − x_i|², t)`. All sets begin at the atoms; the estimate of the clean
 /// positions is the input plus a weighted sum of the sets' displacements, that of the species is read from `h`.
+/// With `recall`, one more set begins at the positions that were estimated before, whose distances go on a
+/// soft grid too, and the probabilities of the species join the atoms' first features.
 ///
 /// # Shapes and units
 /// - positions `[B, n, 3]` and species `[B, n]` to the same positions and `[B, n, elements]`
@@ -97,7 +102,8 @@ impl ScalarVector {
         elements: usize,
         conditions: usize,
     ) -> langevin_nn::Result<Self> {
-        let ScalarVectorConfig { width, message, sets, layers, radial, .. } = *config;
+        let ScalarVectorConfig { width, message, layers, radial, recall, .. } = *config;
+        let sets = config.sets + usize::from(recall);
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
         let told = time.width() + if conditions > 0 { conditions + 1 } else { 0 };
         let linear = |builder: Builder, inputs, outputs, activation| {
@@ -107,13 +113,13 @@ impl ScalarVector {
             let own = builder.part(&format!("{i}"));
             let options = PairOptions {
                 inputs: width,
-                pair_inputs: radial + sets,
+                pair_inputs: radial + sets + if recall { radial } else { 0 },
                 width: message,
                 activation: Activation::Silu,
                 sum: PairSum::Gated,
                 head: Some((sets, Init::Normal(0.01))),
             };
-            let seen = width + message + sets + told;
+            let seen = width + message + told + sets;
             Ok(Block {
                 norm: LayerNorm::new(&own.part("norm"), width, 1e-5)?,
                 pair: PairLayer::new(&own.part("pair"), &options)?,
@@ -124,7 +130,12 @@ impl ScalarVector {
         Ok(Self {
             config: config.clone(),
             elements,
-            embed: linear(builder.part("embed"), elements + told, width, Activation::Identity)?,
+            embed: linear(
+                builder.part("embed"),
+                elements + told + if recall { elements } else { 0 },
+                width,
+                Activation::Identity,
+            )?,
             blocks: (0..layers).map(block).collect::<langevin_nn::Result<_>>()?,
             norm: LayerNorm::new(&builder.part("norm"), width, 1e-5)?,
             species: linear(builder.part("species"), width, elements, Activation::Identity)?,
@@ -146,15 +157,30 @@ impl Network for ScalarVector {
         let positions = x.part(0);
         let (_, n, _) = positions.dims3()?;
         let told = shared(&self.time, t, condition, n, self.dtype)?;
-        let kinds = one_hot(x, self.elements, self.dtype)?;
-        let mut h = self.embed.forward(&Tensor::cat(&[&kinds, &told], 2)?)?;
+        let mut inputs = vec![one_hot(x, self.elements, self.dtype)?, told.clone()];
         let mut sets = vec![positions.clone(); self.config.sets];
-        let basis = radial_basis(&squared_distances(positions)?, self.config.radial, REACH)?;
+        let grid = |x: &Tensor| radial_basis(&squared_distances(x)?, self.config.radial, REACH);
+        let (basis, mut recalled_basis) = (grid(positions)?, None);
+        if self.config.recall {
+            let (before, probabilities) = match condition.recalled() {
+                Some(estimate) => {
+                    let estimate = estimate.to_dtype(self.dtype)?;
+                    (estimate.part(0).clone(), estimate.part(1).exp()?)
+                }
+                // Before the first estimate: the state itself, and no species at all.
+                None => (positions.clone(), inputs[0].zeros_like()?),
+            };
+            recalled_basis = Some(grid(&before)?);
+            inputs.push(probabilities);
+            sets.push(before);
+        }
+        let mut h = self.embed.forward(&Tensor::cat(&inputs, 2)?)?;
         for block in &self.blocks {
             let mut pairs = vec![basis.clone()];
             for set in &sets {
                 pairs.push(squared_distances(set)?);
             }
+            pairs.extend(recalled_basis.clone());
             let seen = block.norm.forward(&h)?;
             let messages = block.pair.forward(&seen, &Tensor::cat(&pairs, 3)?.contiguous()?)?;
             let (Some(sum), Some(heads)) = (messages.sum, messages.head) else {
@@ -168,7 +194,7 @@ impl Network for ScalarVector {
                 lengths.push((&*set - positions)?.sqr()?.sum_keepdim(2)?);
             }
             let lengths = Tensor::cat(&lengths, 2)?;
-            let seen = Tensor::cat(&[&seen, &sum, &lengths, &told], 2)?.contiguous()?;
+            let seen = Tensor::cat(&[&seen, &sum, &told, &lengths], 2)?.contiguous()?;
             h = (h + block.update.forward(&block.gather.forward(&seen)?)?)?;
         }
         let mut estimate = positions.clone();
@@ -183,6 +209,10 @@ impl Network for ScalarVector {
     fn dtype(&self) -> DType {
         self.dtype
     }
+
+    fn recalls(&self) -> bool {
+        self.config.recall
+    }
 }
 
 #[cfg(test)]
@@ -193,10 +223,17 @@ mod tests {
     use super::*;
     use crate::network::testing::{every_parameter_learns, is_equivariant};
 
-    fn built() -> (ParamStore, ScalarVector) {
+    fn built(recall: bool) -> (ParamStore, ScalarVector) {
         let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
-        let config =
-            ScalarVectorConfig { width: 12, message: 6, sets: 3, layers: 2, radial: 4, time };
+        let config = ScalarVectorConfig {
+            width: 12,
+            message: 6,
+            sets: 3,
+            layers: 2,
+            radial: 4,
+            recall,
+            time,
+        };
         config.check().unwrap();
         let build = |builder: &Builder| ScalarVector::new(builder, &config, 4, 0);
         ParamStore::create(DType::F64, Seed(1), build).unwrap()
@@ -204,20 +241,31 @@ mod tests {
 
     #[test]
     fn the_answer_turns_with_the_molecule() {
-        is_equivariant(&built().1);
+        for recall in [false, true] {
+            is_equivariant(&built(recall).1);
+        }
     }
 
     #[test]
     fn every_weight_is_reached() {
-        let (store, network) = built();
-        every_parameter_learns(&store, &network);
+        for recall in [false, true] {
+            let (store, network) = built(recall);
+            every_parameter_learns(&store, &network);
+        }
     }
 
     #[test]
     fn impossible_sizes_are_named() {
         let time = TimeFeaturesConfig::Raw;
-        let config =
-            ScalarVectorConfig { width: 8, message: 8, sets: 0, layers: 1, radial: 4, time };
+        let config = ScalarVectorConfig {
+            width: 8,
+            message: 8,
+            sets: 0,
+            layers: 1,
+            radial: 4,
+            recall: false,
+            time,
+        };
         assert_eq!(config.check().unwrap_err().to_string(), "sets: found 0, allowed: at least 1");
     }
 }

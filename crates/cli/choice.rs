@@ -4,7 +4,8 @@ use langevin_core::ConfigError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::trained::Trained;
+use crate::experiment::Experiment;
+use crate::trained::Trained;
 
 /// Options of a command that draws samples.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -28,8 +29,8 @@ impl ChoiceArgs {
     ///
     /// # Errors
     /// [`ConfigError`] if the kind or a key is unknown, or does not fit the path.
-    pub fn apply(&self, trained: &mut Trained) -> Result<(), ConfigError> {
-        let method = &mut trained.experiment.method;
+    pub fn apply<E: Experiment>(&self, trained: &mut Trained<E>) -> Result<(), ConfigError> {
+        let method = trained.experiment.method_mut();
         if let Some(text) = &self.sampler {
             method.sampler = section("--sampler", text)?;
         }

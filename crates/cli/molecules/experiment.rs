@@ -1,0 +1,102 @@
+//! The config of an experiment on molecules.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use candle_core::DType;
+use langevin_core::{ConfigError, Network, Process, Source};
+use langevin_datasets::read_molecules;
+use langevin_molecules::config::DataConfig;
+use langevin_molecules::network::NetworkConfig;
+use langevin_molecules::record::Molecule;
+use langevin_molecules::source::MoleculeSource;
+use langevin_molecules::space::Molecules;
+use langevin_nn::Builder;
+use langevin_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::bad_input;
+use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+
+/// One complete TOML file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoleculesExperiment {
+    /// Seed of weights, noise and samples.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is generated.
+    pub data: DataConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// Path, coupling, objective, sampler.
+    pub method: Method,
+    /// Training.
+    pub train: TrainConfig,
+}
+
+impl Experiment for MoleculesExperiment {
+    type Domain = Molecules;
+    type Network = ();
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn seed_mut(&mut self) -> &mut u64 {
+        &mut self.seed
+    }
+
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn method_mut(&mut self) -> &mut Method {
+        &mut self.method
+    }
+
+    fn train(&self) -> &TrainConfig {
+        &self.train
+    }
+
+    fn train_mut(&mut self) -> &mut TrainConfig {
+        &mut self.train
+    }
+
+    fn plan(&self) -> Result<Plan<()>, ConfigError> {
+        self.network.check().map_err(|error| error.within("network"))?;
+        if self.train.validate_every > 0 && self.data.validation_file.is_none() {
+            let allowed = "a file of molecules, since train.validate_every is above 0";
+            return Err(ConfigError::new("data.validation_file", "nothing", allowed));
+        }
+        Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
+    }
+
+    fn data(&self) -> Result<Data<Molecules>> {
+        let train = read(&self.data.file)?;
+        let domain = Molecules::measured(&train).expect("a file that was read has molecules");
+        let source = |molecules| -> Arc<dyn Source> {
+            Arc::new(MoleculeSource::new(domain.clone(), molecules, DType::F32))
+        };
+        let validated =
+            self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
+        let held_out = validated.map(|path| Ok::<_, anyhow::Error>(source(read(path)?)));
+        Ok(Data { held_out: held_out.transpose()?, source: source(train), domain })
+    }
+
+    fn network(
+        &self,
+        builder: &Builder,
+        (): &(),
+        domain: &Molecules,
+        _: &Process,
+    ) -> langevin_nn::Result<Box<dyn Network>> {
+        self.network.build(builder, domain.elements.len(), 0)
+    }
+}
+
+/// The molecules in `path`, every frame of which must be one.
+fn read(path: &Path) -> Result<Vec<Molecule>> {
+    Ok(read_molecules(path, false).map_err(bad_input)?.molecules)
+}

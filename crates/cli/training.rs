@@ -1,0 +1,236 @@
+//! Training, the same for every domain.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use candle_core::DType;
+use langevin_core::{Domain, Process, Reading, Seed, Source};
+use langevin_nn::ParamStore;
+use langevin_train::{
+    CheckpointError, CoupledFeed, Feed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report,
+    RunFolder, Start, Stop, TrainError, train,
+};
+
+use crate::experiment::{Data, Experiment, Plan};
+use crate::model::{self, Provenance};
+use crate::options::RunOptions;
+use crate::progress::Progress;
+use crate::warm_start::WarmStart;
+use crate::{Ending, bad_input, config_file, threads};
+
+/// What a training command is told.
+#[derive(Debug, clap::Args)]
+pub struct TrainOptions {
+    /// The experiment, a TOML file.
+    config: PathBuf,
+    /// Run directory: config, metrics, states and the model.
+    #[arg(long)]
+    out: PathBuf,
+    /// Instead of the seed of the config.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Instead of the steps of the config.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Go on from the newest good state in the run directory.
+    #[arg(long, conflicts_with = "force")]
+    resume: bool,
+    /// Start afresh in a run directory that is in use: what the run left there is removed.
+    #[arg(long)]
+    force: bool,
+    /// Begin with the weights of this model or run; parameters that it lacks begin as in a new network.
+    #[arg(long, value_name = "MODEL")]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl TrainOptions {
+    /// Checks everything, then trains.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while training.
+    pub fn run<E: Experiment>(self) -> Result<Ending> {
+        let pool = threads::pool(self.options.threads)?;
+        let (mut experiment, _): (E, String) =
+            config_file::read(&self.config).map_err(bad_input)?;
+        if let Some(seed) = self.seed {
+            *experiment.seed_mut() = seed;
+        }
+        if let Some(steps) = self.steps {
+            experiment.train_mut().steps = steps;
+        }
+        let plan = experiment
+            .plan()
+            .map_err(|error| bad_input(config_file::ConfigFileError::value(&self.config, error)))?;
+        let start = match (self.resume, self.force) {
+            (true, _) => Start::Resuming,
+            (_, true) => Start::Replacing,
+            _ => Start::Afresh,
+        };
+        // Training checks it again before it writes: this is for those who would wait for their data.
+        let folder = RunFolder::new(&self.out);
+        folder.check(start).map_err(explained)?;
+        let warm = self.from.as_deref().map(WarmStart::read).transpose()?;
+        let prepared = pool.install(|| Prepared::new(experiment, plan))?;
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot create {}", self.out.display()))
+            .map_err(bad_input)?;
+        let stop = Stop::on_signals()?;
+        let resuming = self.resume;
+        let mut shown = Shown { bar: None, quiet: self.options.quiet, resuming };
+        let report = pool
+            .install(|| prepared.train(Some((&self.out, start)), warm.as_ref(), &stop, &mut shown));
+        if let Some(bar) = shown.bar.take() {
+            bar.finish();
+        }
+        let report = report?;
+        if let Outcome::Stopped { step } = report.outcome {
+            eprintln!("stopped at step {step}; the state is saved, go on with --resume");
+            return Ok(Ending::Stopped);
+        }
+        let model = folder.model();
+        let hash = prepared.publish(&model, &report, warm.map(|warm| warm.origin))?;
+        if !self.options.quiet {
+            println!("{} (sha256 {hash})", model.display());
+        }
+        Ok(Ending::Done)
+    }
+}
+
+/// Everything that training needs, made from data.
+pub struct Prepared<E: Experiment> {
+    experiment: E,
+    plan: Plan<E::Network>,
+    data: Data<E::Domain>,
+    process: Process,
+}
+
+impl<E: Experiment> Prepared<E> {
+    /// Reads or draws the data of `experiment`, whose plan is `plan`.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    pub fn new(experiment: E, plan: Plan<E::Network>) -> Result<Self> {
+        let data = experiment.data()?;
+        let process = experiment.method().process(&data.domain.space(), &plan.method)?;
+        Ok(Self { experiment, plan, data, process })
+    }
+
+    /// Trains on the current pool; with `out`, in a folder, begun in one of the ways there are.
+    ///
+    /// # Errors
+    /// Those of the training loop.
+    pub fn train(
+        &self,
+        out: Option<(&Path, Start)>,
+        warm: Option<&WarmStart>,
+        stop: &Stop,
+        progress: &mut dyn langevin_train::Progress,
+    ) -> Result<Report> {
+        let (experiment, plan, method) = (&self.experiment, &self.plan, self.experiment.method());
+        let config = toml::to_string(experiment)?;
+        let seed = Seed(experiment.seed());
+        let (store, network) = ParamStore::create(DType::F32, seed, |builder| {
+            experiment.network(builder, &plan.network, &self.data.domain, &self.process)
+        })?;
+        if let Some(warm) = warm {
+            warm.apply(&store)?;
+        }
+        let coupled = |source: &Arc<dyn Source>| {
+            let coupling = plan.method.coupling.clone();
+            CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32)
+        };
+        let (feed, validation) =
+            (coupled(&self.data.source), self.data.held_out.as_ref().map(coupled));
+        let reading = Reading::new(self.process.clone(), method.head);
+        let mut loss =
+            ObjectiveLoss::new(Arc::from(network), reading, plan.method.objective.clone())
+                .hiding_conditions(method.hide_condition);
+        let job = Job {
+            store: &store,
+            feed: &feed,
+            validation: validation.as_ref().map(|feed| feed as &dyn Feed),
+            loss: &mut loss,
+            seed,
+            config: &config,
+            folder: out.map(|(folder, _)| folder),
+            start: out.map_or(Start::Afresh, |(_, start)| start),
+        };
+        train(&plan.train, job, stop, progress).map_err(explained)
+    }
+
+    /// The model of `weights`, ready to be sampled from.
+    ///
+    /// # Errors
+    /// If the weights do not fit.
+    pub fn trained(self, weights: ModelFile) -> Result<crate::trained::Trained<E>> {
+        crate::trained::Trained::new(self.experiment, self.data.domain, weights)
+    }
+
+    /// Writes the model of a finished run; gives its hash.
+    fn publish(&self, path: &Path, report: &Report, from: Option<String>) -> Result<String> {
+        let provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: self.data.source.fingerprint(),
+            seed: self.experiment.seed(),
+            steps: self.experiment.train().steps,
+            train_loss: report.train.as_ref().map(|loss| loss.loss),
+            validation_loss: report.validation.as_ref().map(|loss| loss.loss),
+            average: None,
+            from,
+        };
+        let file = ModelFile { tensors: report.weights.clone(), ..ModelFile::default() };
+        let config = toml::to_string(&self.experiment)?;
+        model::write(path, file, &config, &self.data.domain, &provenance)
+    }
+}
+
+/// Why a run cannot begin is the caller's to mend, and how; all else failed while running.
+fn explained(error: TrainError) -> anyhow::Error {
+    let mend = match &error {
+        TrainError::RunExists { .. } => {
+            "go on with --resume, replace it with --force, or choose another --out"
+        }
+        TrainError::NothingToResume { .. } => "start without --resume",
+        TrainError::NoGoodState { .. } => "start afresh with --force",
+        TrainError::Checkpoint(CheckpointError::OtherRun { .. }) => {
+            "go on with the config that it was begun with, or choose another --out"
+        }
+        TrainError::Checkpoint(CheckpointError::Write(_) | CheckpointError::Tensor(_)) => {
+            return error.into();
+        }
+        TrainError::Checkpoint(_) => return bad_input(error),
+        _ => return error.into(),
+    };
+    bad_input(anyhow::anyhow!("{error}: {mend}"))
+}
+
+/// Training, shown to a person.
+struct Shown {
+    bar: Option<Progress>,
+    quiet: bool,
+    resuming: bool,
+}
+
+impl langevin_train::Progress for Shown {
+    fn started(&mut self, step: u64, steps: u64, rejected: &[CheckpointError]) {
+        for error in rejected {
+            eprintln!("warning: {error}; going on from the state before it");
+        }
+        match step {
+            0 if self.resuming => {
+                eprintln!("no step was saved before: starting at step 0 of {steps}")
+            }
+            0 => {}
+            _ => eprintln!("resumed at step {step} of {steps}"),
+        }
+        self.bar = Some(Progress::new("train", steps, step, self.quiet));
+    }
+
+    fn logged(&mut self, line: &LogLine) {
+        let (LogLine::Train(line), Some(bar)) = (line, &mut self.bar) else { return };
+        bar.at(line.step, &format!("loss {:.4}", line.loss.loss));
+    }
+}
