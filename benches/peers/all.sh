@@ -8,3 +8,6 @@ python=${PYTHON:-python3}
 cargo build --release -p langevin-transport --example transport_bench
 "$python" benches/peers/transport_pot.py
 PYTHON=$python benches/peers/kernels.sh
+cargo build --release -p langevin-molecules --example egnn_parity --example egnn_speed
+"$python" benches/peers/egnn_parity.py --out docs/results/egnn_parity.json
+"$python" benches/peers/egnn_speed.py --out docs/results/egnn_speed.json

@@ -15,6 +15,8 @@ pub enum Init {
     Ones,
     /// Uniform on (−1/√fan_in, 1/√fan_in): weights and biases of a linear layer as PyTorch draws them.
     FanIn(usize),
+    /// Uniform on (−bound, bound).
+    Uniform(f64),
     /// Normal with this standard deviation.
     Normal(f64),
 }
@@ -33,8 +35,10 @@ impl Init {
                 values.iter_mut().for_each(|v| *v *= sd);
             }
             Self::FanIn(fan_in) => {
+                return Self::Uniform(1.0 / (fan_in as f64).sqrt()).values(seed, name, count);
+            }
+            Self::Uniform(bound) => {
                 stream.fill_uniform(&mut values);
-                let bound = 1.0 / (fan_in as f64).sqrt();
                 values.iter_mut().for_each(|v| *v = bound * (2.0 * *v - 1.0));
             }
         }

@@ -29,7 +29,7 @@ pub use layer::Layer;
 pub use linear::Linear;
 pub use mlp::{ActivationKind, Mlp, MlpConfig};
 pub use norm::{LayerNorm, RmsNorm};
-pub use pair::{PairLayer, PairOptions, PairSum};
+pub use pair::{PairHead, PairLayer, PairOptions, PairSum};
 pub use params::{Builder, ParamStore};
 pub use time_features::{TimeFeatures, TimeFeaturesConfig};
 

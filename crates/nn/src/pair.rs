@@ -1,6 +1,6 @@
 //! The layer of an E(n)-equivariant network that sees pairs of points.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use langevin_core::ConfigError;
 use langevin_kernels::{Activation, PairOutput, PairWeights, pair_block, pair_block_dual};
 
@@ -31,10 +31,20 @@ pub struct PairOptions {
     pub activation: Activation,
     /// The messages' sum.
     pub sum: PairSum,
-    /// Scalars read from each message, `S`, and the law of their weights' initial values (a small
-    /// one where they move coordinates: the first layers of a deep network must not throw points
-    /// about).
-    pub head: Option<(usize, Init)>,
+    /// What is read from each message.
+    pub head: Option<PairHead>,
+}
+
+/// Scalars read from each message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairHead {
+    /// How many, `S`.
+    pub scalars: usize,
+    /// Law of the weights' initial values; a small one where they move coordinates: the first
+    /// layers of a deep network must not throw points about.
+    pub weight: Init,
+    /// Whether a bias, 0 at first, is added.
+    pub bias: bool,
 }
 
 /// `m_ij = σ(σ(W_i h_i + W_j h_j + C e_ij + b1) W2ᵀ + b2)` for the ordered pairs of a sample's
@@ -51,7 +61,7 @@ pub struct PairOptions {
 /// - gives `sum`: `[B, n, H]` and `head`: `[B, n, n, S]`, whose diagonal is 0
 /// - parameters `centre.weight`, `neighbour.weight`: `[H, d]`; `pair.weight`: `[K, H]`;
 ///   `pair.bias`: `[H]`; `message.weight`: `[H, H]`; `message.bias`: `[H]`; `gate.weight`: `[H]`;
-///   `gate.bias`: `[1]`; `head.weight`: `[S, H]`; `head.bias`: `[S]`
+///   `gate.bias`: `[1]`; `head.weight`: `[S, H]`; `head.bias`: `[S]` if asked for
 ///
 /// # Source
 /// Satorras, Hoogeboom & Welling (2021), arXiv:2102.09844, Eqs. 3–5.
@@ -71,7 +81,7 @@ impl PairLayer {
     /// [`Builder::parameter`].
     pub fn new(builder: &Builder, options: &PairOptions) -> crate::Result<Self> {
         let PairOptions { inputs, pair_inputs, width, activation, sum, head } = *options;
-        let scalars = head.map_or(0, |(scalars, _)| scalars);
+        let scalars = head.map_or(0, |head| head.scalars);
         if sum == PairSum::Absent && scalars == 0 {
             return Err(
                 ConfigError::new("head", scalars, "at least 1 where there is no sum").into()
@@ -88,10 +98,16 @@ impl PairLayer {
             let weight = gate.parameter("weight", &[width], Init::FanIn(width))?;
             Ok((weight, gate.parameter("bias", &[1], Init::FanIn(width))?))
         });
-        let head = head.filter(|_| scalars > 0).map(|(scalars, law)| -> crate::Result<_> {
-            let head = builder.part("head");
-            let weight = head.parameter("weight", &[scalars, width], law)?;
-            Ok((weight, head.parameter("bias", &[scalars], Init::Zeros)?))
+        let head = head.filter(|_| scalars > 0).map(|head| -> crate::Result<_> {
+            let own = builder.part("head");
+            let weight = own.parameter("weight", &[scalars, width], head.weight)?;
+            // The kernel always adds one; without a bias it is a constant.
+            let bias = if head.bias {
+                own.parameter("bias", &[scalars], Init::Zeros)?
+            } else {
+                Tensor::zeros(scalars, builder.dtype(), &Device::Cpu)?
+            };
+            Ok((weight, bias))
         });
         let weights = PairWeights {
             c: pair.parameter("weight", &[pair_inputs, width], first)?,
@@ -136,9 +152,11 @@ mod tests {
     use crate::testing::{
         assert_close, build, check_dual, check_parameters, normal, same_bits_for_two_threads,
     };
-    use candle_core::{D, DType, Device, Var};
+    use candle_core::{D, DType, Var};
     use langevin_core::Seed;
     use langevin_kernels::{displacement_sum, squared_distances};
+
+    const HEAD: PairHead = PairHead { scalars: 2, weight: Init::FanIn(5), bias: true };
 
     const FULL: PairOptions = PairOptions {
         inputs: 3,
@@ -146,15 +164,17 @@ mod tests {
         width: 5,
         activation: Activation::Silu,
         sum: PairSum::Gated,
-        head: Some((2, Init::FanIn(5))),
+        head: Some(HEAD),
     };
 
-    /// The three kinds of layer: everything, a plain sum, a head.
-    fn kinds() -> [PairOptions; 3] {
+    /// The kinds of layer: everything, a plain sum, a head, a head without a bias.
+    fn kinds() -> [PairOptions; 4] {
+        let plain = PairHead { bias: false, ..HEAD };
         [
             FULL,
             PairOptions { sum: PairSum::Plain, head: None, ..FULL },
             PairOptions { sum: PairSum::Absent, ..FULL },
+            PairOptions { sum: PairSum::Absent, head: Some(plain), ..FULL },
         ]
     }
 
@@ -195,7 +215,10 @@ mod tests {
             share = share.broadcast_mul(&(z.neg()?.exp()? + 1.0)?.recip()?)?;
         }
         let head = store.get("head.weight").map(|w| {
-            let y = m.broadcast_matmul(&w.t()?)?.broadcast_add(get("head.bias"))?;
+            let mut y = m.broadcast_matmul(&w.t()?)?;
+            if let Some(bias) = store.get("head.bias") {
+                y = y.broadcast_add(bias)?;
+            }
             y.broadcast_mul(&off)
         });
         Ok(PairOutput { sum: Some(m.broadcast_mul(&share)?.sum(2)?), head: head.transpose()? })
@@ -246,7 +269,8 @@ mod tests {
     /// summed messages alone.
     #[test]
     fn invariant_pair_features_make_an_equivariant_step() {
-        let (_, layer) = layer(&PairOptions { head: Some((1, Init::FanIn(5))), ..FULL });
+        let (_, layer) =
+            layer(&PairOptions { head: Some(PairHead { scalars: 1, ..HEAD }), ..FULL });
         let (h, kind, x) = (normal(1, &[2, 4, 3]), normal(2, &[2, 4, 4, 1]), normal(3, &[2, 4, 3]));
         let step = |x: &Tensor| {
             let e = Tensor::cat(&[&squared_distances(x).unwrap(), &kind], 3).unwrap();
@@ -271,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_layer_without_an_output_is_refused() {
-        for head in [None, Some((0, Init::Zeros))] {
+        for head in [None, Some(PairHead { scalars: 0, ..HEAD })] {
             let options = PairOptions { sum: PairSum::Absent, head, ..FULL };
             let error = ParamStore::create(DType::F64, Seed(1), |builder| {
                 PairLayer::new(builder, &options)
@@ -284,7 +308,8 @@ mod tests {
 
     #[test]
     fn threads_change_nothing() {
-        let options = PairOptions { width: 32, head: Some((1, Init::Normal(0.1))), ..FULL };
+        let options =
+            PairOptions { width: 32, head: Some(PairHead { scalars: 1, ..HEAD }), ..FULL };
         let (store, layer) = build(DType::F32, |builder| PairLayer::new(builder, &options));
         let (h, e) = inputs(3, 40);
         let (h, e) = (h.to_dtype(DType::F32).unwrap(), e.to_dtype(DType::F32).unwrap());

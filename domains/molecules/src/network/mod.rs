@@ -1,5 +1,6 @@
 //! Networks on molecules: equivariant under rotations, reflections, translations and exchanges of atoms.
 
+mod egnn;
 mod inputs;
 mod scalar_vector;
 #[cfg(test)]
@@ -9,6 +10,7 @@ use langevin_core::{ConfigError, Network};
 use langevin_nn::Builder;
 use serde::{Deserialize, Serialize};
 
+pub use egnn::{Egnn, EgnnConfig};
 pub use scalar_vector::{ScalarVector, ScalarVectorConfig};
 
 /// `[network]`.
@@ -17,6 +19,8 @@ pub use scalar_vector::{ScalarVector, ScalarVectorConfig};
 pub enum NetworkConfig {
     /// Scalars and several sets of coordinates, with narrow messages: the fast default.
     ScalarVector(ScalarVectorConfig),
+    /// EDM's network: the baseline.
+    Egnn(EgnnConfig),
 }
 
 impl NetworkConfig {
@@ -27,6 +31,7 @@ impl NetworkConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::ScalarVector(config) => config.check(),
+            Self::Egnn(config) => config.check(),
         }
     }
 
@@ -43,6 +48,9 @@ impl NetworkConfig {
         Ok(match self {
             Self::ScalarVector(config) => {
                 Box::new(ScalarVector::new(builder, config, elements, conditions)?)
+            }
+            Self::Egnn(config) => {
+                Box::new(Egnn::on_classes(builder, config, elements, conditions)?)
             }
         })
     }

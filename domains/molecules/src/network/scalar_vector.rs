@@ -4,8 +4,8 @@ use candle_core::{DType, Tensor};
 use langevin_core::{Condition, ConfigError, Network, State, Times, config::require};
 use langevin_kernels::{Activation, displacement_sum, squared_distances};
 use langevin_nn::{
-    Builder, Init, Layer, LayerNorm, Linear, PairLayer, PairOptions, PairSum, TimeFeatures,
-    TimeFeaturesConfig,
+    Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
+    TimeFeatures, TimeFeaturesConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ impl ScalarVector {
                 width: message,
                 activation: Activation::Silu,
                 sum: PairSum::Gated,
-                head: Some((sets, Init::Normal(0.01))),
+                head: Some(PairHead { scalars: sets, weight: Init::Normal(0.01), bias: true }),
             };
             let seen = width + message + told + sets;
             Ok(Block {
