@@ -9,6 +9,7 @@ use langevin_core::{ConfigError, Network, Process, Source};
 use langevin_datasets::read_molecules;
 use langevin_molecules::config::DataConfig;
 use langevin_molecules::network::NetworkConfig;
+use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
 use langevin_molecules::space::Molecules;
@@ -16,8 +17,8 @@ use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::bad_input;
 use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+use crate::{bad_input, refused};
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,12 +71,32 @@ impl Experiment for MoleculesExperiment {
             let allowed = "a file of molecules, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_file", "nothing", allowed));
         }
+        let labels = self.data.properties.iter().map(|property| &property.label);
+        let mut names: Vec<&String> = labels.collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::new("data.properties", twice[0], "each label once"));
+        }
+        if self.method.hide_condition > 0.0 && names.is_empty() {
+            let allowed = "0 without data.properties: there is nothing to hide";
+            let found = self.method.hide_condition;
+            return Err(ConfigError::new("method.hide_condition", found, allowed));
+        }
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
     }
 
     fn data(&self) -> Result<Data<Molecules>> {
         let train = read(&self.data.file)?;
-        let domain = Molecules::measured(&train).expect("a file that was read has molecules");
+        let mut domain = Molecules::measured(&train).expect("a file that was read has molecules");
+        for config in &self.data.properties {
+            let Some(property) = Property::measured(config, &train) else {
+                let (label, file) = (&config.label, self.data.file.display());
+                return refused(format!(
+                    "data.properties: label {label} has no two values in {file}"
+                ));
+            };
+            domain.properties.push(property);
+        }
         let source = |molecules| -> Arc<dyn Source> {
             Arc::new(MoleculeSource::new(domain.clone(), molecules, DType::F32))
         };
@@ -92,7 +113,7 @@ impl Experiment for MoleculesExperiment {
         domain: &Molecules,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        self.network.build(builder, domain.elements.len(), 0)
+        self.network.build(builder, domain.elements.len(), 2 * domain.properties.len())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod experiment;
+mod refine;
 mod request;
 mod sample;
 mod train;
@@ -17,6 +18,8 @@ pub enum MoleculesCommand {
     Train(train::TrainArgs),
     /// Draw molecules from a trained model.
     Sample(Box<sample::SampleArgs>),
+    /// Bring rough geometries to what a model has learnt.
+    Refine(Box<refine::RefineArgs>),
     /// Measure molecules of any file: stability, validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -30,6 +33,7 @@ impl MoleculesCommand {
         match self {
             Self::Train(args) => args.run(),
             Self::Sample(args) => args.run(),
+            Self::Refine(args) => args.run(),
             Self::Evaluate(args) => args.run(),
         }
     }

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use langevin_core::{
-    Condition, Counted, Denoiser, Domain, Error, Estimate, Sampler, Seed, Silent, State,
-};
+use langevin_core::{Domain, Error, Seed, Silent, State};
 use langevin_datasets::write_molecules;
-use langevin_diffusion::guidance::{Held, Projected};
 use langevin_molecules::perception::perceive;
 use langevin_molecules::record::Molecule;
 
@@ -138,31 +134,32 @@ pub fn draw(
     batch: usize,
     finished: &(dyn Fn(usize) + Sync),
 ) -> Result<Drawn> {
-    let known = request.known();
-    let own = trained.plan.method.sampler.clone();
-    let sampler: Arc<dyn Sampler> = if known.is_empty() {
-        own
-    } else {
-        let known = known.clone();
-        Arc::new(Held::new(own, move |x: &State| known.of_state(x)))
-    };
+    let sampler = request.sampler(trained.plan.method.sampler.clone());
     let generation =
         Generation { sampler: sampler.as_ref(), ..trained.generation(seed, batch, finished) };
     let chunks = chunks(trained, &generation, &request.draw_sizes(seed, count))?;
+    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk));
+    let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
     let Generated { x, evaluations, .. } = generation.carry(
         &chunks,
-        |_, tally| -> langevin_core::Result<Arc<dyn Denoiser>> {
-            let network = Counted::new(trained.denoiser_of(Condition::none()), tally);
-            if known.is_empty() {
-                return Ok(Arc::new(network));
-            }
-            let known = known.clone();
-            Ok(Arc::new(Projected::new(network, move |x: &Estimate| known.of_estimate(x))))
-        },
+        |chunk, tally| request.denoiser(trained, chunk.places.len(), tally),
         || Silent,
     )?;
+    Ok(Drawn { molecules: decoded(trained, &chunks, &x, count)?, evaluations })
+}
+
+/// Molecules of `chunks` whose samples are `x`, in the order of their places.
+///
+/// # Errors
+/// [`Error::Tensor`] only.
+pub fn decoded(
+    trained: &Trained,
+    chunks: &[Chunk],
+    x: &[State],
+    count: usize,
+) -> Result<Vec<Option<Molecule>>> {
     let mut molecules = vec![None; count];
-    for (chunk, x) in chunks.iter().zip(&x) {
+    for (chunk, x) in chunks.iter().zip(x) {
         for (row, &place) in chunk.places.iter().enumerate() {
             molecules[place] = match trained.domain.decode(&x.narrow(row, 1)?) {
                 Ok(mut one) => one.pop(),
@@ -171,7 +168,7 @@ pub fn draw(
             };
         }
     }
-    Ok(Drawn { molecules, evaluations })
+    Ok(molecules)
 }
 
 /// Samples of one size together, the largest first, so that threads end at about the same time.

@@ -29,7 +29,7 @@ pub trait Network: Send + Sync {
 pub struct Condition {
     /// `[B, c]`, or nothing if the domain has no conditions.
     features: Option<Tensor>,
-    /// `[B, 1]`: 1 where the features are shown to the network, 0 where they are hidden.
+    /// `[B, 1]` or `[B, c]`: 1 where features are shown to the network, 0 where they are hidden.
     shown: Option<Tensor>,
     /// The estimate that was made before at a noisier state, if one was.
     recalled: Option<Estimate>,
@@ -65,6 +65,22 @@ impl Condition {
     /// The features, if any.
     pub fn features(&self) -> Option<&Tensor> {
         self.features.as_ref()
+    }
+
+    /// `features` `[B, c]`, each shown where `shown` `[B, c]` is 1 and hidden where it is 0.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] unless both have that shape.
+    pub fn with_flags(features: Tensor, shown: Tensor) -> Result<Self> {
+        features.dims2()?;
+        if features.dims() != shown.dims() {
+            return Err(crate::Error::Shape {
+                what: "flags of a condition".into(),
+                found: shown.dims().to_vec(),
+                expected: features.dims().to_vec(),
+            });
+        }
+        Ok(Self { features: Some(features), shown: Some(shown), recalled: None })
     }
 
     /// The same with everything hidden: the unconditional question.
@@ -103,7 +119,8 @@ impl Condition {
         Ok(Self { features: pick(&self.features)?, shown: pick(&self.shown)?, recalled })
     }
 
-    /// What a network sees: features (0 where hidden) and the flag that says which, `[B, c + 1]`.
+    /// What a network sees: features (0 where hidden) and the flags that say which, `[B, c + 1]` or
+    /// `[B, 2 c]`.
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] only.

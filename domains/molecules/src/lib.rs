@@ -17,6 +17,7 @@ mod labelling;
 pub mod metrics;
 pub mod network;
 pub mod perception;
+pub mod property;
 pub mod radii;
 pub mod record;
 pub mod rings;

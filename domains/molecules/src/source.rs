@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use candle_core::DType;
-use langevin_core::{Batch, Condition, Domain, Result, Rng, Source};
+use langevin_core::{Batch, Domain, Result, Rng, Source};
 use langevin_kernels::rng::tag;
 
+use crate::property::Property;
 use crate::record::Molecule;
 use crate::space::Molecules;
 
@@ -55,7 +56,13 @@ impl Source for MoleculeSource {
         };
         let records: Vec<Molecule> = rng.streams().into_iter().map(pick).collect();
         let state = self.domain.encode(&records)?;
-        Ok(Batch { x_0: state.to_dtype(self.dtype)?, x_1: None, condition: Condition::none() })
+        let value = |molecule: &Molecule| {
+            let of = |property: &Property| molecule.labels().get(&property.name).copied();
+            self.domain.properties.iter().map(of).collect()
+        };
+        let values: Vec<Vec<Option<f64>>> = records.iter().map(value).collect();
+        let condition = self.domain.condition(&values, self.dtype)?;
+        Ok(Batch { x_0: state.to_dtype(self.dtype)?, x_1: None, condition })
     }
 
     fn fingerprint(&self) -> String {
@@ -66,6 +73,9 @@ impl Source for MoleculeSource {
                 .flatten()
                 .map(|x| x.to_bits())
                 .chain(molecule.species().iter().map(|element| u64::from(element.number())))
+                .chain(self.domain.properties.iter().filter_map(|property| {
+                    molecule.labels().get(&property.name).map(|value| value.to_bits())
+                }))
         });
         let step = |hash: u64, bits: u64| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
         format!("{:016x}", atoms.fold(tag("molecules"), step))

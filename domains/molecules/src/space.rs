@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use langevin_core::factor::{Base, Categorical, Centred, Space};
-use langevin_core::{Domain, Error, Result, State};
+use langevin_core::{Condition, Domain, Error, Result, State};
 use serde::{Deserialize, Serialize};
 
 use crate::element::Element;
+use crate::property::Property;
 use crate::record::Molecule;
 
 /// Name of the factor of positions.
@@ -24,6 +25,9 @@ pub struct Molecules {
     pub scale: f64,
     /// Molecules of each number of atoms.
     pub sizes: BTreeMap<usize, u64>,
+    /// What the network is told of molecules beside their atoms, in the order of its features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<Property>,
 }
 
 impl Molecules {
@@ -43,7 +47,7 @@ impl Molecules {
         }
         // A set of single atoms has no extent to standardise.
         let scale = if square > 0.0 { (square / count as f64).sqrt() } else { 1.0 };
-        (!molecules.is_empty()).then_some(Self { elements, scale, sizes })
+        (!molecules.is_empty()).then_some(Self { elements, scale, sizes, properties: Vec::new() })
     }
 
     /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.
@@ -55,6 +59,30 @@ impl Molecules {
             Tensor::zeros((1, atoms, 3), DType::F64, &Device::Cpu)?,
             Tensor::zeros((1, atoms), DType::U32, &Device::Cpu)?,
         ]))
+    }
+
+    /// What the network is told of samples whose properties have these values; where one has none, it is
+    /// hidden. Features and flags, `[B, 2 p]` in all for p properties.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] only.
+    pub fn condition(&self, values: &[Vec<Option<f64>>], dtype: DType) -> Result<Condition> {
+        if self.properties.is_empty() {
+            return Ok(Condition::none());
+        }
+        let shape = (values.len(), self.properties.len());
+        let told = |(value, property): (&Option<f64>, &Property)| {
+            value.map_or(0.0, |value| property.standardised(value))
+        };
+        let rows = |row: &Vec<Option<f64>>| -> Vec<f64> {
+            row.iter().zip(&self.properties).map(told).collect()
+        };
+        let features: Vec<f64> = values.iter().flat_map(rows).collect();
+        let shown = values.iter().flatten().map(|value| f64::from(u8::from(value.is_some())));
+        let tensor = |values: Vec<f64>| -> Result<Tensor> {
+            Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?)
+        };
+        Condition::with_flags(tensor(features)?, tensor(shown.collect())?)
     }
 
     /// Place of `element` in the list of elements.
@@ -157,6 +185,27 @@ mod tests {
                 assert!((0..3).all(|k| (a[k] - b[k]).abs() < 1e-12));
             }
         }
+    }
+
+    #[test]
+    fn properties_are_told_where_they_are_known() {
+        let mut domain = Molecules::measured(&molecules()).unwrap();
+        assert!(domain.condition(&[vec![]], DType::F64).unwrap().features().is_none());
+        let property = |name: &str, mean, deviation| Property {
+            name: name.into(),
+            unit: None,
+            mean,
+            deviation,
+            least: 0.0,
+            most: 9.0,
+        };
+        domain.properties = vec![property("gap", 2.0, 0.5), property("mu", 1.0, 2.0)];
+        let asked = [vec![Some(3.0), None], vec![None, Some(0.0)]];
+        let condition = domain.condition(&asked, DType::F64).unwrap();
+        let seen = condition.input(DType::F64).unwrap().unwrap().to_vec2::<f64>().unwrap();
+        assert_eq!(seen, [[2.0, 0.0, 1.0, 0.0], [0.0, -0.5, 0.0, 1.0]]);
+        let hidden = condition.hidden().unwrap().input(DType::F64).unwrap().unwrap();
+        assert_eq!(hidden.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(), 0.0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Denoising: the regression of the clean end.
 
+use langevin_core::config::require;
 use langevin_core::{Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State};
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,11 @@ impl DenoisingConfig {
             Weighting::Edm { sigma_data } => {
                 crate::schedule::positive("weighting.sigma_data", sigma_data)?
             }
-            Weighting::InverseNoise { most } => crate::schedule::positive("weighting.most", most)?,
+            Weighting::InverseNoise { power, most } => {
+                let fits = |p: f64| p >= 0.0 && p.is_finite();
+                require("weighting.power", power, fits, "0 or more")?;
+                crate::schedule::positive("weighting.most", most)?
+            }
             _ => 1.0,
         };
         let times = self.times.build().map_err(|error| error.within("times"))?;

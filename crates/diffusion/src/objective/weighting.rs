@@ -25,9 +25,12 @@ pub enum Weighting {
         /// Standard deviation of the data; above 0.
         sigma_data: f64,
     },
-    /// min(1/σ, most): on the linear path between the losses of x̂_0 (1) and of the velocity (1/σ²), so that the
-    /// last digits of a geometry count while its first guess is not forgotten.
+    /// min(σ^−power, most): on the linear path power 0 is the loss of x̂_0 and power 2 that of the velocity. The
+    /// last digits of a geometry count by it, its first guess is not forgotten as with snr, and
+    /// nothing grows beyond measure.
     InverseNoise {
+        /// The exponent; 0 or more.
+        power: f64,
         /// Where the weight stops growing; above 0.
         most: f64,
     },
@@ -47,7 +50,7 @@ impl Weighting {
             Self::MinSnr { gamma } => snr.min(gamma),
             Self::V => snr + 1.0,
             Self::Edm { sigma_data } => snr + 1.0 / (sigma_data * sigma_data),
-            Self::InverseNoise { most } => path.coefficients(t).beta.recip().min(most),
+            Self::InverseNoise { power, most } => path.coefficients(t).beta.powf(-power).min(most),
             Self::Rate => path.kappa_rate(t) / path.kappa(t),
         }
     }
@@ -75,7 +78,7 @@ mod tests {
             assert!((w * c_out_squared - 1.0).abs() < 1e-12);
         }
         assert_eq!(Weighting::MinSnr { gamma: 5.0 }.at(&path, 0.01 / 80.0), 5.0);
-        let inverse = Weighting::InverseNoise { most: 10.0 };
-        assert_eq!([0.05, 0.5].map(|sigma| inverse.at(&path, sigma / 80.0)), [10.0, 2.0]);
+        let inverse = Weighting::InverseNoise { power: 2.0, most: 10.0 };
+        assert_eq!([0.05, 0.5].map(|sigma| inverse.at(&path, sigma / 80.0)), [10.0, 4.0]);
     }
 }

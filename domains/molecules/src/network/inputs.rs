@@ -16,8 +16,13 @@ pub(super) fn shared(
     if let Some(condition) = condition.input(dtype)? {
         features = Tensor::cat(&[&features, &condition], 1)?;
     }
+    Ok(to_atoms(&features, atoms)?)
+}
+
+/// Features of samples `[B, width]`, the same for all atoms: `[B, n, width]`.
+pub(super) fn to_atoms(features: &Tensor, atoms: usize) -> Result<Tensor> {
     let (batch, width) = features.dims2()?;
-    Ok(features.unsqueeze(1)?.broadcast_as((batch, atoms, width))?.contiguous()?)
+    features.unsqueeze(1)?.broadcast_as((batch, atoms, width))?.contiguous()
 }
 
 /// One-hot rows of the species: `[B, n, elements]`.

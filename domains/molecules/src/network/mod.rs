@@ -35,7 +35,7 @@ impl NetworkConfig {
         }
     }
 
-    /// The network for atoms of `elements` kinds and `conditions` conditioning features.
+    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the section was checked.

@@ -9,7 +9,7 @@ use langevin_nn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{one_hot, radial_basis, shared};
+use super::inputs::{one_hot, radial_basis, to_atoms};
 
 /// `[network] kind = "scalar_vector"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,7 @@ const REACH: f64 = 3.0;
 struct Block {
     norm: LayerNorm,
     pair: PairLayer,
+    condition: Option<Linear>,
     gather: Linear,
     update: Linear,
 }
@@ -92,7 +93,7 @@ pub struct ScalarVector {
 }
 
 impl ScalarVector {
-    /// The network for atoms of `elements` kinds and `conditions` conditioning features.
+    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the config was checked by [`ScalarVectorConfig::check`].
@@ -105,9 +106,17 @@ impl ScalarVector {
         let ScalarVectorConfig { width, message, layers, radial, recall, .. } = *config;
         let sets = config.sets + usize::from(recall);
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
-        let told = time.width() + if conditions > 0 { conditions + 1 } else { 0 };
+        let told = time.width();
         let linear = |builder: Builder, inputs, outputs, activation| {
             Linear::new(&builder, inputs, outputs, activation)
+        };
+        // Parameters of their own, so that a model without conditions is a start for one with.
+        let asked = |builder: &Builder| {
+            let new = || {
+                let (own, law) = (builder.part("condition"), Init::FanIn(conditions));
+                Linear::with_init(&own, conditions, width, Activation::Identity, law, None)
+            };
+            (conditions > 0).then(new).transpose()
         };
         let block = |i: usize| -> langevin_nn::Result<Block> {
             let own = builder.part(&format!("{i}"));
@@ -123,6 +132,7 @@ impl ScalarVector {
             Ok(Block {
                 norm: LayerNorm::new(&own.part("norm"), width, 1e-5)?,
                 pair: PairLayer::new(&own.part("pair"), &options)?,
+                condition: asked(&own)?,
                 gather: linear(own.part("gather"), seen, width, Activation::Silu)?,
                 update: linear(own.part("update"), width, width, Activation::Identity)?,
             })
@@ -156,7 +166,8 @@ impl Network for ScalarVector {
     ) -> langevin_core::Result<State> {
         let positions = x.part(0);
         let (_, n, _) = positions.dims3()?;
-        let told = shared(&self.time, t, condition, n, self.dtype)?;
+        let told = to_atoms(&self.time.of(t, self.dtype)?, n)?;
+        let asked = condition.input(self.dtype)?;
         let mut inputs = vec![one_hot(x, self.elements, self.dtype)?, told.clone()];
         let mut sets = vec![positions.clone(); self.config.sets];
         let grid = |x: &Tensor| radial_basis(&squared_distances(x)?, self.config.radial, REACH);
@@ -181,7 +192,10 @@ impl Network for ScalarVector {
                 pairs.push(squared_distances(set)?);
             }
             pairs.extend(recalled_basis.clone());
-            let seen = block.norm.forward(&h)?;
+            let mut seen = block.norm.forward(&h)?;
+            if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
+                seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
+            }
             let messages = block.pair.forward(&seen, &Tensor::cat(&pairs, 3)?.contiguous()?)?;
             let (Some(sum), Some(heads)) = (messages.sum, messages.head) else {
                 unreachable!("both were asked for")

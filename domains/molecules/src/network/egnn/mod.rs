@@ -106,7 +106,7 @@ impl Egnn {
         conditions: usize,
     ) -> langevin_nn::Result<Self> {
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
-        let told = time.width() + if conditions > 0 { conditions + 1 } else { 0 };
+        let told = time.width() + conditions;
         let (inputs, outputs) = match species {
             Species::Classes(elements) => (elements + told, elements),
             // EDM answers as many numbers as it is given, and drops those of time and condition.

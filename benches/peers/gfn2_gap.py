@@ -1,0 +1,110 @@
+"""Properties of molecules by GFN2-xTB, through tblite: labels to train on, and the score of asked-for gaps.
+
+    python benches/peers/gfn2_gap.py label FILE.extxyz[.gz] --out labels.csv [--ids ids.txt] [--processes 2]
+    python benches/peers/gfn2_gap.py score SAMPLES.extxyz --asked 6.8
+
+`label` writes one row per molecule: its `gdb` number, HOMO, LUMO and gap in eV, dipole in debye. `score`
+relabels samples and compares the gap with the one that was asked for: of all samples that converge, mean
+absolute error in meV, and how many do not. Needs `tblite`, `numpy`. Single points, no relaxation.
+"""
+
+import argparse
+import csv
+import gzip
+import multiprocessing
+import os
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+HARTREE = 27.211386245988
+BOHR = 0.529177210903
+DEBYE = 2.541746473
+NUMBERS = {"H": 1, "B": 5, "C": 6, "N": 7, "O": 8, "F": 9, "Si": 14, "P": 15, "S": 16, "Cl": 17, "Br": 35, "I": 53}
+
+
+def frames(path):
+    """(comment, symbols, positions in angstrom) of each frame."""
+    opened = gzip.open(path, "rt") if path.endswith(".gz") else open(path)
+    with opened as file:
+        while line := file.readline():
+            count = int(line)
+            comment = file.readline().strip()
+            rows = [file.readline().split() for _ in range(count)]
+            yield comment, [row[0] for row in rows], [[float(x) for x in row[1:4]] for row in rows]
+
+
+def single_point(frame):
+    """Note, HOMO, LUMO, gap, dipole; numbers are None where the calculation does not converge."""
+    import numpy
+    from tblite.interface import Calculator
+
+    comment, symbols, positions = frame
+    notes = dict(word.split("=", 1) for word in comment.split() if "=" in word)
+    try:
+        numbers = numpy.array([NUMBERS[symbol] for symbol in symbols])
+        if numbers.sum() % 2:
+            raise RuntimeError("an odd number of electrons")
+        calculator = Calculator("GFN2-xTB", numbers, numpy.array(positions) / BOHR)
+        calculator.set("verbosity", 0)
+        result = calculator.singlepoint()
+        energies, occupations = result.get("orbital-energies"), result.get("orbital-occupations")
+        highest = int((occupations > 1.0).sum()) - 1
+        homo, lumo = energies[highest] * HARTREE, energies[highest + 1] * HARTREE
+        dipole = float(numpy.linalg.norm(result.get("dipole"))) * DEBYE
+        return notes, homo, lumo, lumo - homo, dipole
+    except (RuntimeError, ValueError):
+        return notes, None, None, None, None
+
+
+def results(path, processes, wanted=None):
+    chosen = (f for f in frames(path) if wanted is None or any(w in wanted for w in f[0].split()))
+    with multiprocessing.Pool(processes) as pool:
+        yield from pool.imap(single_point, chosen, chunksize=64)
+
+
+def label(args):
+    wanted = None
+    if args.ids:
+        wanted = {f"gdb={line.strip()}" for line in open(args.ids) if line.strip()}
+    failed = written = 0
+    with open(args.out, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["gdb", "homo_gfn2", "lumo_gfn2", "gap_gfn2", "dipole_gfn2"])
+        for notes, *numbers in results(args.file, args.processes, wanted):
+            if numbers[0] is None:
+                failed += 1
+                continue
+            rows.writerow([notes["gdb"], *(f"{number:.5f}" for number in numbers)])
+            written += 1
+    print(f"{args.out}: {written} molecules labelled, {failed} did not converge")
+
+
+def score(args):
+    import numpy
+
+    gaps = [numbers[2] for _, *numbers in results(args.file, args.processes)]
+    found = numpy.array([gap for gap in gaps if gap is not None])
+    if not len(found):
+        sys.exit("no calculation converged")
+    errors = 1000 * numpy.abs(found - args.asked)
+    print(f"asked {args.asked} eV: {len(found)} of {len(gaps)} converged, mean gap {found.mean():.3f} eV, "
+          f"mean absolute error {errors.mean():.0f} meV (median {numpy.median(errors):.0f})")
+
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+verbs = parser.add_subparsers(required=True)
+one = verbs.add_parser("label")
+one.add_argument("file")
+one.add_argument("--out", required=True)
+one.add_argument("--ids", help="only the molecules whose gdb number is in this file")
+one.set_defaults(run=label)
+two = verbs.add_parser("score")
+two.add_argument("file")
+two.add_argument("--asked", type=float, required=True, help="the gap that was asked for, in eV")
+two.set_defaults(run=score)
+for verb in (one, two):
+    verb.add_argument("--processes", type=int, default=1)
+if __name__ == "__main__":
+    arguments = parser.parse_args()
+    arguments.run(arguments)
