@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::Tensor;
-use langevin_train::{ModelFile, model_hash};
+use langevin_train::{ModelFile, sha256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -71,15 +71,24 @@ impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
     /// If the file is missing, truncated, or not a model of this domain.
     pub fn read(path: &Path) -> Result<Self> {
         let path = file_of(path);
-        let file = ModelFile::read(&path).map_err(bad_input)?;
-        let config = file.require(&path, CONFIG).map_err(bad_input)?;
-        let experiment = crate::config_file::parse(config, &path).map_err(bad_input)?;
-        let domain = file.require(&path, DOMAIN).map_err(bad_input)?;
+        let read = std::fs::read(&path);
+        let bytes = read.with_context(|| format!("cannot read {}", path.display()));
+        Self::from_bytes(&path, &bytes.map_err(bad_input)?)
+    }
+
+    /// The model in `bytes`; `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let file = ModelFile::from_bytes(path, bytes).map_err(bad_input)?;
+        let config = file.require(path, CONFIG).map_err(bad_input)?;
+        let experiment = crate::config_file::parse(config, path).map_err(bad_input)?;
+        let domain = file.require(path, DOMAIN).map_err(bad_input)?;
         let domain = serde_json::from_str(domain)
             .with_context(|| format!("{}: the domain's statistics", path.display()))
             .map_err(bad_input)?;
-        let hash = model_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self { file, experiment, domain, hash })
+        Ok(Self { file, experiment, domain, hash: sha256(bytes) })
     }
 }
 

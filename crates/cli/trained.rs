@@ -29,7 +29,14 @@ impl<E: Experiment> Trained<E> {
     /// # Errors
     /// If it is missing, truncated or of another domain.
     pub fn read(path: &Path) -> Result<(Self, String)> {
-        let model: Model<E, E::Domain> = Model::read(path)?;
+        Self::of(Model::read(path)?)
+    }
+
+    /// What `model` holds, ready, and its hash.
+    ///
+    /// # Errors
+    /// If its weights do not fit its config.
+    pub fn of(model: Model<E, E::Domain>) -> Result<(Self, String)> {
         let trained = Self::new(model.experiment, model.domain, model.file)?;
         Ok((trained, model.hash))
     }

@@ -5,6 +5,7 @@ mod experiment;
 mod refine;
 mod request;
 mod sample;
+mod shipped;
 mod train;
 
 use clap::Subcommand;

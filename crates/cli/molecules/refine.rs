@@ -18,6 +18,7 @@ use langevin_molecules::known::Known;
 use langevin_molecules::record::Molecule;
 
 use super::sample::{Trained, decoded};
+use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generation};
 use crate::options::RunOptions;
@@ -33,8 +34,8 @@ use crate::{Ending, bad_input, refuse_existing, refused, threads};
 pub struct RefineArgs {
     /// Molecules: .xyz, .extxyz, .sdf, .mol (each also .gz), .h5, .hdf5, .h5md.
     file: PathBuf,
-    /// Model file, or run directory that holds one.
-    #[arg(long)]
+    /// Model file, run directory that holds one, or the name of a model that is part of the program.
+    #[arg(long, default_value = "qm9")]
     model: PathBuf,
     /// Output file; its extension picks the format, as for sample.
     #[arg(long)]
@@ -67,7 +68,7 @@ impl RefineArgs {
         if !(self.strength > 0.0 && self.strength < 1.0) {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));
         }
-        let (mut trained, hash) = Trained::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
         self.check(&trained, &rough)?;

@@ -11,6 +11,7 @@ use langevin_molecules::record::Molecule;
 
 use super::experiment::MoleculesExperiment;
 use super::request::{Request, RequestArgs};
+use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
@@ -22,10 +23,11 @@ pub type Trained = crate::trained::Trained<MoleculesExperiment>;
 
 /// Draw molecules from a trained model.
 ///
-/// Example: langevin molecules sample runs/qm9 --count 100 --out molecules.sdf
+/// Example: langevin molecules sample --count 100 --out molecules.sdf
 #[derive(Debug, clap::Args)]
 pub struct SampleArgs {
-    /// Model file, or run directory that holds one.
+    /// Model file, run directory that holds one, or the name of a model that is part of the program.
+    #[arg(default_value = "qm9")]
     model: PathBuf,
     /// Number of molecules.
     #[arg(long, default_value_t = 100)]
@@ -59,7 +61,7 @@ impl SampleArgs {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
-        let (mut trained, hash) = Trained::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
         if self.count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");

@@ -52,7 +52,7 @@ pub use bins::{BINS, LossBins, LossSummary, bin_of};
 pub use checkpoint::{CheckpointError, SavedState};
 pub use config::{TrainConfig, TrainPlan};
 pub use error::TrainError;
-pub use hash::model_hash;
+pub use hash::{model_hash, sha256};
 pub use job::{Job, Outcome, Report};
 pub use langevin_files::{WriteError, write_whole};
 pub use model_file::{ModelFile, ModelFileError};
