@@ -8,6 +8,7 @@ pub mod bond_table;
 pub mod canonical;
 pub mod distributions;
 pub mod element;
+pub mod formula;
 pub mod graph;
 mod kekule;
 mod labelling;
