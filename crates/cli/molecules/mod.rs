@@ -1,6 +1,10 @@
 //! `langevin molecules`.
 
 mod evaluate;
+mod measure;
+mod page;
+mod pictures;
+mod xtb;
 
 use clap::Subcommand;
 
