@@ -1,31 +1,21 @@
 //! `langevin molecules evaluate`.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use langevin_datasets::read_molecules;
-use langevin_molecules::bond_table::orders;
 use langevin_molecules::distributions::Distributions;
-use langevin_molecules::metrics::{
-    DistanceProtocol, GraphProtocol, known_by_distances, known_by_graph,
-};
-use langevin_molecules::perception::perceive;
 use langevin_molecules::record::Molecule;
 use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use serde_json::{Map, Value};
 
+use super::measure::{Numbers, Protocol, distances};
+use super::page::Page;
+use super::xtb::{self, Xtb};
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, threads};
-
-/// How bonds are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Protocol {
-    /// Bonds by the distance table of EDM (Hoogeboom et al. 2022), neutral atoms.
-    Distance,
-    /// Bonds and charges perceived from the geometry.
-    Graph,
-}
 
 /// Measure molecules of any file, whoever made them.
 ///
@@ -45,47 +35,80 @@ pub struct EvaluateArgs {
     /// Leave out frames that hold no molecule, and say how many.
     #[arg(long)]
     skip_bad: bool,
+    /// Strain energies with GFN2-xTB of COUNT molecules, evenly spread over the file, by the program
+    /// xtb on the PATH.
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "100")]
+    xtb: Option<NonZeroUsize>,
+    /// Self-contained HTML report with molecules that can be turned.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Molecules drawn in the report, from the file's first.
+    #[arg(long, value_name = "N", default_value_t = 24, requires = "report")]
+    pictures: usize,
     /// The numbers as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Replace the JSON file if it exists.
+    /// Replace output files that exist.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
     options: RunOptions,
 }
 
-/// A number by its name; nothing where it has no meaning.
-type Numbers = Vec<(&'static str, Option<f64>)>;
+/// What was read and found.
+struct Evaluation {
+    samples: Vec<Molecule>,
+    numbers: Numbers,
+    own: Distributions,
+    data: Option<Distributions>,
+    strains: Vec<f64>,
+}
 
 impl EvaluateArgs {
     /// Reads, measures and prints.
     ///
     /// # Errors
-    /// A file that cannot be read or holds no molecules.
+    /// A file that cannot be read or holds no molecules; `--xtb` without the program.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        if let Some(json) = &self.json {
-            refuse_existing(json, self.force)?;
+        for out in [&self.json, &self.report].into_iter().flatten() {
+            refuse_existing(out, self.force)?;
         }
-        let numbers = pool.install(|| -> Result<Numbers> {
-            let samples = self.read(&self.file)?;
-            let against = self.against.as_deref().map(|path| self.read(path)).transpose()?;
-            self.measure(&samples, against.as_deref())
-        })?;
+        let xtb = self.xtb.map(|count| Xtb::find().map(|xtb| (xtb, count.get()))).transpose()?;
+        let found = pool.install(|| self.evaluate(xtb))?;
+        let table = table(&found.numbers)?;
         if !self.options.quiet {
-            print!("{}", table(&numbers)?.to_text());
+            print!("{}", table.to_text());
+        }
+        for folder in [&self.json, &self.report].into_iter().flatten().filter_map(|p| p.parent()) {
+            std::fs::create_dir_all(folder)?;
         }
         if let Some(path) = &self.json {
             let number =
                 |(name, value): &(&str, Option<f64>)| ((*name).into(), Value::from(*value));
             let json = serde_json::json!({
                 "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
-                "file": self.file, "against": self.against,
-                "protocol": format!("{:?}", self.protocol).to_lowercase(),
-                "metrics": numbers.iter().map(number).collect::<Map<String, Value>>(),
+                "file": self.file, "against": self.against, "protocol": self.protocol.name(),
+                "metrics": found.numbers.iter().map(number).collect::<Map<String, Value>>(),
             });
             write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;
+        }
+        if let Some(path) = &self.report {
+            let page = Page {
+                file: &self.file,
+                against: self.against.as_deref(),
+                protocol: self.protocol,
+                samples: &found.samples,
+                table,
+                own: &found.own,
+                data: found.data.as_ref(),
+                strains: &found.strains,
+                pictures: self.pictures,
+            };
+            page.write(path)?;
+            if !self.options.quiet {
+                println!("{}", path.display());
+            }
         }
         Ok(Ending::Done)
     }
@@ -99,47 +122,28 @@ impl EvaluateArgs {
         Ok(file.molecules)
     }
 
-    fn measure(&self, samples: &[Molecule], against: Option<&[Molecule]>) -> Result<Numbers> {
+    fn evaluate(&self, xtb: Option<(Xtb, usize)>) -> Result<Evaluation> {
+        let samples = self.read(&self.file)?;
+        let against = self.against.as_deref().map(|path| self.read(path)).transpose()?;
         let empty = |error| bad_input(anyhow!("{}: {error}", self.file.display()));
-        let (mut numbers, bonds_of): (Numbers, fn(&Molecule) -> _) = match self.protocol {
-            Protocol::Distance => {
-                let known = against.map(known_by_distances);
-                let found = DistanceProtocol::measure(samples, known.as_ref()).map_err(empty)?;
-                let numbers = vec![
-                    ("atoms stable", Some(found.atoms_stable)),
-                    ("molecules stable", Some(found.molecules_stable)),
-                    ("valid", Some(found.valid)),
-                    ("unique among valid", Some(found.unique)),
-                    ("valid and unique", Some(found.valid_unique)),
-                    ("novel among unique", found.novel),
-                ];
-                (numbers, orders)
-            }
-            Protocol::Graph => {
-                let known = against.map(known_by_graph);
-                let found = GraphProtocol::measure(samples, known.as_ref()).map_err(empty)?;
-                let numbers = vec![
-                    ("atoms stable", Some(found.atoms_stable)),
-                    ("molecules stable", Some(found.molecules_stable)),
-                    ("closed shell", Some(found.closed_shell)),
-                    ("connected", Some(found.connected)),
-                    ("valid", Some(found.valid)),
-                    ("unique among valid", Some(found.unique)),
-                    ("valid and unique", Some(found.valid_unique)),
-                    ("novel among unique", found.novel),
-                ];
-                (numbers, |molecule| perceive(molecule).graph)
-            }
-        };
-        if let Some(data) = against {
-            let of = |molecules: &[Molecule]| Distributions::of(molecules, bonds_of);
-            let distances = of(samples).distances(&of(data))?;
-            numbers.push(("W1 of bond lengths in Å", distances.lengths.mean));
-            numbers.push(("W1 of bond angles in degrees", distances.angles.mean));
-            numbers.push(("W1 of numbers of atoms", Some(distances.sizes)));
+        let mut numbers = self.protocol.measure(&samples, against.as_deref()).map_err(empty)?;
+        let (mut own, mut data, mut strains) = (Distributions::default(), None, Vec::new());
+        if against.is_some() || self.report.is_some() {
+            let of = |molecules: &[Molecule]| {
+                Distributions::of(molecules, |molecule| self.protocol.bonds(molecule))
+            };
+            (own, data) = (of(&samples), against.as_deref().map(of));
+        }
+        if let Some(data) = &data {
+            numbers.extend(distances(&own, data)?);
+        }
+        if let Some((xtb, count)) = xtb {
+            let found = xtb::measure(&xtb, &samples, count, self.options.quiet)?;
+            numbers.extend(found.numbers);
+            strains = found.strains;
         }
         numbers.push(("molecules", Some(samples.len() as f64)));
-        Ok(numbers)
+        Ok(Evaluation { samples, numbers, own, data, strains })
     }
 }
 

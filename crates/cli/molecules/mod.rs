@@ -2,11 +2,15 @@
 
 mod evaluate;
 mod experiment;
+mod measure;
+mod page;
+mod pictures;
 mod refine;
 mod request;
 mod sample;
 mod shipped;
 mod train;
+mod xtb;
 
 use clap::Subcommand;
 

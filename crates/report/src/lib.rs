@@ -5,6 +5,7 @@
 //! | module | what it makes |
 //! |---|---|
 //! | [`svg`] | figures: scatter, trajectories, transport maps, heat maps, lines, histograms, bars |
+//! | [`model3d`] | ball-and-stick pictures that can be turned on the page |
 //! | [`table`] | one typed table, shown as HTML, Markdown or text for a terminal |
 //! | [`report`] | one HTML file with provenance, sections, figures and tables, and no outside resource |
 //! | [`results`] | `docs/results/<topic>.json` and the tables that Markdown files draw from it |
@@ -36,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod model3d;
 pub mod number;
 pub mod report;
 pub mod results;

@@ -110,6 +110,8 @@ mod tests {
         assert_eq!((formula.to_string(), formula.atoms()), ("C7H10O2".into(), 19));
         assert_eq!(read("CH3CH2Cl").unwrap().to_string(), "C2H5Cl");
         assert_eq!(read("NH3").unwrap().to_string(), "H3N");
+        assert_eq!(read("HCl").unwrap().to_string(), "ClH");
+        assert_eq!(read("BrCN2").unwrap().to_string(), "CBrN2");
         assert_eq!(formula.species()[..2], [Element::H, Element::H]);
         for bad in ["", "C7Xx2", "7C", "C-2", "c6", "C99999999999", "C0"] {
             assert!(read(bad).is_err(), "{bad}");

@@ -1,7 +1,7 @@
 //! Stability: whether each atom's bond orders sum to a value its element is allowed.
 
 use crate::element::Element;
-use crate::graph::BondGraph;
+use crate::graph::{Atom, BondGraph};
 
 /// Order sums that make an atom stable in the distance protocol (EDM's list); none for other elements.
 pub fn allowed(element: Element) -> &'static [u32] {
@@ -36,19 +36,25 @@ pub fn allowed_with_charge(element: Element, charge: i8) -> &'static [u32] {
     }
 }
 
-/// Number of stable atoms by the rule of the distance protocol; charges are not looked at.
+/// Whether `atom` is stable by the rule of the distance protocol; its charge is not looked at.
+pub fn is_stable(graph: &BondGraph, atom: usize) -> bool {
+    allowed(graph.atom(atom).element).contains(&graph.order_sum(atom))
+}
+
+/// Whether `atom` is stable by the rule of the graph protocol.
+pub fn is_stable_with_charge(graph: &BondGraph, atom: usize) -> bool {
+    let Atom { element, charge } = graph.atom(atom);
+    allowed_with_charge(element, charge).contains(&graph.order_sum(atom))
+}
+
+/// Number of stable atoms by the rule of the distance protocol.
 pub fn stable_atoms(graph: &BondGraph) -> usize {
-    let stable = |&atom: &usize| allowed(graph.atom(atom).element).contains(&graph.order_sum(atom));
-    (0..graph.len()).filter(stable).count()
+    (0..graph.len()).filter(|&atom| is_stable(graph, atom)).count()
 }
 
 /// Number of stable atoms by the rule of the graph protocol.
 pub fn stable_atoms_with_charge(graph: &BondGraph) -> usize {
-    let stable = |&i: &usize| {
-        let atom = graph.atom(i);
-        allowed_with_charge(atom.element, atom.charge).contains(&graph.order_sum(i))
-    };
-    (0..graph.len()).filter(stable).count()
+    (0..graph.len()).filter(|&atom| is_stable_with_charge(graph, atom)).count()
 }
 
 #[cfg(test)]

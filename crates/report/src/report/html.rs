@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Report;
 use super::section::{Block, Figure, Section};
+use crate::model3d::{self, Structure};
 use crate::svg;
 use crate::table::Table;
 
@@ -34,6 +35,9 @@ pub(super) fn render(report: &Report) -> String {
                     @for (index, part) in report.sections.iter().enumerate() {
                         (section(part, index + 1, &mut numbers))
                     }
+                }
+                @if report.sections.iter().flat_map(|s| &s.blocks).any(|b| matches!(b, Block::Models(..))) {
+                    (model3d::script())
                 }
             }
         }
@@ -80,6 +84,7 @@ fn section(section: &Section, number: usize, numbers: &mut Numbers) -> Markup {
                     Block::Code(text) => pre { code { (text) } },
                     Block::Table(table, caption) => (captioned(table, caption, numbers)),
                     Block::Figure(one) => (figure(one, numbers)),
+                    Block::Models(structures, caption) => (models(structures, caption, numbers)),
                     Block::Grid(figures) => div.grid {
                         @for one in figures { (figure(one, numbers)) }
                     },
@@ -105,6 +110,19 @@ fn figure(figure: &Figure, numbers: &mut Numbers) -> Markup {
         figure {
             (PreEscaped(figure.svg.inline()))
             figcaption { b { "Figure " (numbers.figures) "." } " " (figure.caption) }
+        }
+    }
+}
+
+fn models(structures: &[Structure], caption: &str, numbers: &mut Numbers) -> Markup {
+    numbers.figures += 1;
+    html! {
+        figure {
+            (model3d::grid(structures))
+            figcaption {
+                b { "Figure " (numbers.figures) "." } " " (caption)
+                " Drag to turn; the wheel then zooms; a double click resets."
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One HTML file that says what was done and what came out.
 //!
-//! Style and figures are inside the file; it asks nothing of the network, so it can be archived
-//! beside the results and opened in ten years.
+//! Style, figures and the program that turns structures are inside the file; it asks nothing of the
+//! network, so it can be archived beside the results and opened in ten years.
 
 mod html;
 mod section;
@@ -62,6 +62,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model3d::testing::pair;
     use crate::svg::{Axis, Scatter};
     use crate::table::{Cell, Column, Table};
 
@@ -133,6 +134,32 @@ mod tests {
             assert_eq!(html.matches(label).count(), 1, "{label}");
         }
         assert_eq!(html.matches("<style>").count(), 1);
+    }
+
+    /// A title that tries to end the script in which its structure's data stand.
+    #[test]
+    fn structures_bring_their_program_once_and_nothing_from_outside() {
+        let hostile = "</script><script>alert(1)</script>";
+        let one = || [pair(hostile).notes("a < b"), pair("b")];
+        let structures =
+            Section::new("Models").structures(one(), "Two.").structures(one(), "More.");
+        let html = Report::new("Molecules").section(structures).to_html();
+        assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("//"));
+        assert!(!html.contains("alert(1)</script>"));
+        assert!(
+            html.contains("<b>&lt;/script&gt;&lt;script&gt;alert(1)") && html.contains("a &lt; b")
+        );
+        assert_eq!((html.matches("<script>").count(), html.matches("<canvas").count()), (1, 4));
+        assert_eq!(html.matches("<noscript>").count(), 2);
+        assert!(html.contains("Figure 2.</b> More."));
+        let body = &html[html.find("<body>").unwrap()..html.find("</html>").unwrap()];
+        let document = roxmltree::Document::parse(body).unwrap();
+        let data =
+            document.descendants().filter(|n| n.attribute("type") == Some("application/json"));
+        for data in data {
+            let read: serde_json::Value = serde_json::from_str(data.text().unwrap()).unwrap();
+            assert_eq!(read["structures"].as_array().unwrap().len(), 2);
+        }
     }
 
     #[test]

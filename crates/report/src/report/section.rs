@@ -1,5 +1,6 @@
 //! What a section of a report is made of.
 
+use crate::model3d::Structure;
 use crate::svg::Svg;
 use crate::table::Table;
 
@@ -27,6 +28,7 @@ pub(super) enum Block {
     Table(Table, String),
     Figure(Figure),
     Grid(Vec<Figure>),
+    Models(Vec<Structure>, String),
 }
 
 /// A titled part of the report, built in reading order. All text is plain and is escaped.
@@ -75,6 +77,17 @@ impl Section {
     /// Figures side by side, as many in a row as fit.
     pub fn figures(self, figures: impl IntoIterator<Item = Figure>) -> Self {
         self.with(Block::Grid(figures.into_iter().collect()))
+    }
+
+    /// Structures side by side that can be turned, one figure together; its number is added.
+    ///
+    /// How they are turned is said behind the caption.
+    pub fn structures(
+        self,
+        structures: impl IntoIterator<Item = Structure>,
+        caption: impl Into<String>,
+    ) -> Self {
+        self.with(Block::Models(structures.into_iter().collect(), caption.into()))
     }
 
     fn with(mut self, block: Block) -> Self {
