@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use candle_core::DType;
-use langevin_core::{Domain, Process, Reading, Seed, Source};
+use langevin_core::{Domain, Network, Process, Reading, Seed, Source};
 use langevin_nn::ParamStore;
 use langevin_train::{
     CheckpointError, CoupledFeed, Feed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report,
@@ -73,15 +73,14 @@ impl TrainOptions {
         let folder = RunFolder::new(&self.out);
         folder.check(start).map_err(explained)?;
         let warm = self.from.as_deref().map(WarmStart::read).transpose()?;
-        let prepared = pool.install(|| Prepared::new(experiment, plan))?;
+        let prepared = pool.install(|| Prepared::new(experiment, plan, warm.as_ref()))?;
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot create {}", self.out.display()))
             .map_err(bad_input)?;
         let stop = Stop::on_signals()?;
         let resuming = self.resume;
         let mut shown = Shown { bar: None, quiet: self.options.quiet, resuming };
-        let report = pool
-            .install(|| prepared.train(Some((&self.out, start)), warm.as_ref(), &stop, &mut shown));
+        let report = pool.install(|| prepared.train(Some((&self.out, start)), &stop, &mut shown));
         if let Some(bar) = shown.bar.take() {
             bar.finish();
         }
@@ -105,17 +104,27 @@ pub struct Prepared<E: Experiment> {
     plan: Plan<E::Network>,
     data: Data<E::Domain>,
     process: Process,
+    store: ParamStore,
+    network: Arc<dyn Network>,
 }
 
 impl<E: Experiment> Prepared<E> {
-    /// Reads or draws the data of `experiment`, whose plan is `plan`.
+    /// Reads or draws the data of `experiment`, whose plan is `plan`, and makes a network, with the weights of
+    /// `warm` where it has them.
     ///
     /// # Errors
-    /// If a file cannot be used.
-    pub fn new(experiment: E, plan: Plan<E::Network>) -> Result<Self> {
+    /// If a file cannot be used, or the weights do not fit.
+    pub fn new(experiment: E, plan: Plan<E::Network>, warm: Option<&WarmStart>) -> Result<Self> {
         let data = experiment.data()?;
         let process = experiment.method().process(&data.domain.space(), &plan.method)?;
-        Ok(Self { experiment, plan, data, process })
+        let seed = Seed(experiment.seed());
+        let (store, network) = ParamStore::create(DType::F32, seed, |builder| {
+            experiment.network(builder, &plan.network, &data.domain, &process)
+        })?;
+        if let Some(warm) = warm {
+            warm.apply(&store)?;
+        }
+        Ok(Self { experiment, plan, data, process, store, network: Arc::from(network) })
     }
 
     /// Trains on the current pool; with `out`, in a folder, begun in one of the ways there are.
@@ -125,19 +134,12 @@ impl<E: Experiment> Prepared<E> {
     pub fn train(
         &self,
         out: Option<(&Path, Start)>,
-        warm: Option<&WarmStart>,
         stop: &Stop,
         progress: &mut dyn langevin_train::Progress,
     ) -> Result<Report> {
         let (experiment, plan, method) = (&self.experiment, &self.plan, self.experiment.method());
         let config = toml::to_string(experiment)?;
         let seed = Seed(experiment.seed());
-        let (store, network) = ParamStore::create(DType::F32, seed, |builder| {
-            experiment.network(builder, &plan.network, &self.data.domain, &self.process)
-        })?;
-        if let Some(warm) = warm {
-            warm.apply(&store)?;
-        }
         let coupled = |source: &Arc<dyn Source>| {
             let coupling = plan.method.coupling.clone();
             CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32)
@@ -146,10 +148,10 @@ impl<E: Experiment> Prepared<E> {
             (coupled(&self.data.source), self.data.held_out.as_ref().map(coupled));
         let reading = Reading::new(self.process.clone(), method.head);
         let mut loss =
-            ObjectiveLoss::new(Arc::from(network), reading, plan.method.objective.clone())
+            ObjectiveLoss::new(self.network.clone(), reading, plan.method.objective.clone())
                 .hiding_conditions(method.hide_condition);
         let job = Job {
-            store: &store,
+            store: &self.store,
             feed: &feed,
             validation: validation.as_ref().map(|feed| feed as &dyn Feed),
             loss: &mut loss,

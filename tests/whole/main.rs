@@ -4,6 +4,7 @@ mod average;
 mod bad_input;
 mod files;
 mod guidance;
+mod molecule_models;
 mod molecules;
 mod reproducibility;
 

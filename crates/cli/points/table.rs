@@ -172,8 +172,8 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
     let experiment = PointsExperiment { seed, ..experiment.clone() };
     let plan = experiment.plan().map_err(bad_input)?;
     let ends = Ends::load(&experiment)?;
-    let prepared = Prepared::new(experiment, plan)?;
-    let report = prepared.train(None, None, &Stop::never(), &mut Quiet)?;
+    let prepared = Prepared::new(experiment, plan, None)?;
+    let report = prepared.train(None, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let trained = prepared.trained(weights)?;
     let published = trained.experiment.published.clone();
