@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use candle_core::DType;
 use langevin_core::{Counted, Denoiser, Estimate, Purpose, Rng, Sampler, Seed, State, Tally};
 use langevin_datasets::read_molecules;
-use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Projected};
+use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Projected, Repeated};
 use langevin_molecules::element::Element;
 use langevin_molecules::formula::Formula;
 use langevin_molecules::known::Known;
@@ -43,6 +43,9 @@ pub struct RequestArgs {
     /// File with one molecule, of which every sample contains the atoms in the same shape.
     #[arg(long, value_name = "FILE")]
     scaffold: Option<PathBuf>,
+    /// Times that each step is taken for a scaffold: more fits the other atoms better.
+    #[arg(long, default_value_t = 5, requires = "scaffold", value_name = "N")]
+    repeats: usize,
 }
 
 fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok, S::Error> {
@@ -75,6 +78,8 @@ pub struct Request {
     properties: Vec<Option<f64>>,
     /// How far to go away from the answer without properties.
     contrast: Option<Contrast>,
+    /// Times that each step is taken.
+    repeats: usize,
 }
 
 impl RequestArgs {
@@ -118,7 +123,11 @@ impl RequestArgs {
             config.build().map_err(|error| bad_input(error.within("--guidance")))
         });
         let contrast = contrast.transpose()?;
-        Ok(Request { sizes, known, properties, contrast })
+        if self.repeats == 0 {
+            return refused("--repeats: found 0, allowed: at least 1");
+        }
+        let repeats = if scaffold.is_some() { self.repeats } else { 1 };
+        Ok(Request { sizes, known, properties, contrast, repeats })
     }
 
     /// Values in the units and the order of the model's properties.
@@ -245,7 +254,8 @@ impl Request {
             return sampler;
         }
         let known = self.known.clone();
-        Arc::new(Held::new(sampler, move |x: &State| known.of_state(x)))
+        let held = Held::new(sampler, move |x: &State| known.of_state(x));
+        if self.repeats == 1 { Arc::new(held) } else { Arc::new(Repeated::new(held, self.repeats)) }
     }
 
     /// A size for each of `count` samples: that of a sample depends on its own number alone.
@@ -289,6 +299,7 @@ mod tests {
             known: Known::default(),
             properties: Vec::new(),
             contrast: None,
+            repeats: 1,
         };
         let sizes = request.draw_sizes(Seed(1), 3000);
         let small = sizes.iter().filter(|&&n| n == 5).count();

@@ -9,8 +9,8 @@ use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Estimate, Sampler, State, Tally};
 use langevin_diffusion::guidance::{
-    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Projected, Replaced, Tilt,
-    affine_projection,
+    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Projected, Repeated, Replaced,
+    Tilt, affine_projection,
 };
 use langevin_points::record::PointCloud;
 use langevin_points::space::{Geometry, Points};
@@ -271,7 +271,7 @@ impl Guidance {
     pub fn sampler(&self, sampler: Arc<dyn Sampler>) -> Arc<dyn Sampler> {
         let mut sampler = sampler;
         if let Some((known, mask, repeats)) = self.known.clone() {
-            sampler = Arc::new(Replaced::new(sampler, known, mask, repeats));
+            sampler = Arc::new(Repeated::new(Replaced::new(sampler, known, mask), repeats));
         }
         if let Some((factors, values)) = self.constraint.clone() {
             let project = move |x: &State| x.map(|x| affine_projection(x, &factors, &values));

@@ -3,9 +3,11 @@
 mod contrast;
 mod posterior;
 mod projection;
+mod repetition;
 mod replacement;
 
 pub use contrast::{Contrast, ContrastConfig, Contrasted};
 pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
 pub use projection::{Held, Projected, affine_projection};
+pub use repetition::Repeated;
 pub use replacement::Replaced;

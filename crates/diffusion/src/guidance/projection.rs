@@ -180,7 +180,7 @@ mod tests {
                 assert!(off(&x, &constraint, &value) < 1e-12, "{config:?}");
                 let known = State::single(tensor(&[[0.0, 0.0, 0.7]]));
                 let mask = State::single(tensor(&[[0.0, 0.0, 1.0]]));
-                let replaced = Replaced::new(sampler, known, mask, 2);
+                let replaced = Repeated::new(Replaced::new(sampler, known, mask), 2);
                 let x = draw(&Held::new(replaced, project));
                 assert!(off(&x, &constraint, &value) < 1e-12, "known, {config:?}");
             }

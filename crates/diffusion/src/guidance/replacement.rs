@@ -7,17 +7,15 @@ use langevin_core::{Process, Result, Rng, Sampler, Stage, State, Times};
 /// A sampler that keeps the elements under `mask` at their known values, noised as the path says.
 ///
 /// After each step to `s` the known elements become `x_s` of the path between the known end and a
-/// reference drawn anew; at s = 0 they are the known values exactly. With `repeats` above 1, a step is
-/// taken, its result carried back to `t` by the noising process, and taken again, which lets the free
+/// reference drawn anew; at s = 0 they are the known values exactly. [`super::Repeated`] around it lets the free
 /// elements fit the known ones better.
 ///
 /// The reference must be noise that is independent of the data. Where it is data itself, an end drawn anew
 /// is not the one that the sample set out from: the caller, who alone knows, must not replace there.
-/// Repeats need a noising process, which a path with noise of its own does not have. Steps are told that
-/// the state was changed, so that UniPC does not correct it away; its predictor remains.
+/// Steps are told that the state was changed, so that UniPC does not correct it away; its predictor remains.
 ///
 /// # Source
-/// Song et al. (2021), appendix I.2; repeats: Lugmayr et al. (2022), RePaint.
+/// Song et al. (2021), appendix I.2.
 #[derive(Debug)]
 pub struct Replaced<S> {
     sampler: S,
@@ -25,13 +23,12 @@ pub struct Replaced<S> {
     known: State,
     /// 1 where an element is known, 0 elsewhere; shapes that broadcast against the state.
     mask: State,
-    repeats: usize,
 }
 
 impl<S: Sampler> Replaced<S> {
-    /// `sampler` with elements under `mask` held at `known`; `repeats` of at least 1 per step.
-    pub fn new(sampler: S, known: State, mask: State, repeats: usize) -> Self {
-        Self { sampler, known, mask, repeats: repeats.max(1) }
+    /// `sampler` with elements under `mask` held at `known`.
+    pub fn new(sampler: S, known: State, mask: State) -> Self {
+        Self { sampler, known, mask }
     }
 
     fn put_back(&self, process: &Process, x: &State, s: f64, rng: &mut Rng) -> Result<State> {
@@ -62,19 +59,10 @@ fn choose(mask: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 impl<S: Sampler> Sampler for Replaced<S> {
     fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
-        let Stage { process, t, s, .. } = *stage;
         let stage = Stage { changed: true, ..*stage };
-        let mut x = x;
-        for repeat in 1.. {
-            let mut arrival = self.sampler.step(&stage, x, rng)?;
-            arrival.x = self.put_back(process, &arrival.x, s, rng)?;
-            if repeat >= self.repeats || s == 0.0 {
-                return Ok(arrival);
-            }
-            x = process
-                .map([&arrival.x], |c, [x]| c.factor.renoise(c.path.as_ref(), x, s, t, 1.0, rng))?;
-        }
-        unreachable!("the loop returns at its last repeat")
+        let mut arrival = self.sampler.step(&stage, x, rng)?;
+        arrival.x = self.put_back(stage.process, &arrival.x, stage.s, rng)?;
+        Ok(arrival)
     }
 
     fn memory(&self) -> usize {
@@ -92,6 +80,7 @@ mod tests {
     use langevin_core::{Purpose, Seed, Silent, sample};
 
     use super::*;
+    use crate::guidance::Repeated;
     use crate::sampler::{DdpmConfig, Unipc, UnipcConfig};
     use crate::schedule::CosineConfig;
     use crate::{GaussianMixture, GridConfig};
@@ -122,13 +111,13 @@ mod tests {
             GaussianMixture::gaussian(vec![0.0; 2], vec![1.0; 2]).unwrap().denoiser(path.clone());
         let state = |v: [f64; 2]| State::single(Tensor::new(&[v], &Device::Cpu).unwrap());
         let unipc = Faithful(UnipcConfig { order: 3 }.build().unwrap());
-        let sampler = Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0]), 2);
+        let sampler = Repeated::new(Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0])), 2);
         let grid = GridConfig::LogSnr { steps: 8, log_snr_max: 5.0 }.build(path.as_ref()).unwrap();
         let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 5), 0);
         let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng.clone()).unwrap();
         sample(&process, &denoiser, &sampler, &grid, x_1, &rng, &mut Silent).unwrap();
         let unipc = UnipcConfig { order: 3 }.build().unwrap();
-        let sampler = Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0]), 2);
+        let sampler = Repeated::new(Replaced::new(unipc, state([2.1, 0.0]), state([1.0, 0.0])), 2);
         langevin_testing::contract::sampler(&sampler, &process, &denoiser, &grid);
     }
 
@@ -141,7 +130,7 @@ mod tests {
         let law = GaussianMixture::new(vec![1.0, 1.0], means, vec![vec![0.2; 2]; 2]).unwrap();
         let state = |v: [f64; 2]| State::single(Tensor::new(&[v], &Device::Cpu).unwrap());
         let ddpm = DdpmConfig {}.build().unwrap();
-        let sampler = Replaced::new(ddpm, state([2.1, 0.0]), state([1.0, 0.0]), 2);
+        let sampler = Repeated::new(Replaced::new(ddpm, state([2.1, 0.0]), state([1.0, 0.0])), 2);
         let grid = GridConfig::LogSnr { steps: 60, log_snr_max: 5.0 }.build(path.as_ref()).unwrap();
         let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 200), 0);
         let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng.clone()).unwrap();
