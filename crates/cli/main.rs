@@ -7,6 +7,7 @@
 
 mod choice;
 mod config_file;
+mod data;
 mod experiment;
 mod generate;
 mod model;
@@ -42,6 +43,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Sets of molecules to train on, from your own files.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Molecules: for now, measuring those of any file.
     #[command(subcommand)]
     Molecules(molecules::MoleculesCommand),
@@ -95,6 +99,7 @@ pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Data(command) => command.run(),
         Command::Molecules(command) => command.run(),
         Command::Points(command) => command.run(),
         Command::Results(args) => args.run(),

@@ -2,6 +2,7 @@
 
 mod average;
 mod bad_input;
+mod data_import;
 mod files;
 mod guidance;
 mod molecule_models;

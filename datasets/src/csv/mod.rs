@@ -5,15 +5,35 @@
 //! else blanks.
 
 mod read;
+mod table;
 mod write;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::DatasetError;
+
 pub(crate) use read::read;
+pub use table::TextTable;
 pub(crate) use write::write;
 
 /// The comment that says where the points live.
 const GEOMETRY: &str = "geometry:";
 /// The comment that says which column holds labels; nothing after it: none.
 const LABEL: &str = "label column:";
+
+/// The bytes of a text file, unpacked if its name ends in .gz.
+fn open(path: &Path) -> Result<impl BufRead, DatasetError> {
+    let fail = |source| DatasetError::Read { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(fail)?;
+    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    let input: Box<dyn Read> =
+        if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    Ok(BufReader::new(input))
+}
 
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! A cloud from text, line by line.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use langevin_points::record::{PointCloud, UNIT_TOLERANCE};
 use langevin_points::space::Geometry;
 
-use super::{Delimiter, Field, GEOMETRY, LABEL};
+use super::{Delimiter, Field, GEOMETRY, LABEL, open};
 use crate::array::{EXACT, located};
 use crate::error::shown;
 use crate::{Column, DatasetError, Place, ReadOptions};
@@ -21,11 +19,7 @@ const LONGITUDES: [&str; 5] = ["lon", "long", "lng", "longitude", "lon_deg"];
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<PointCloud, DatasetError> {
     let place = Place::file(path);
     let fail = |source| DatasetError::Read { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(fail)?;
-    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let input: Box<dyn Read> =
-        if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut input = BufReader::new(input);
+    let mut input = open(path)?;
     let mut reader = Reader { place, notes: Notes::default(), table: None, options };
     let (mut row, mut line) = (0, Vec::new());
     while input.read_until(b'\n', &mut line).map_err(fail)? > 0 {

@@ -69,6 +69,20 @@ pub fn write_molecules(
     provenance: &[(String, String)],
     force: bool,
 ) -> Result<(), MoleculeFileError> {
+    Ok(stage_molecules(path, molecules, provenance, force)?.publish()?)
+}
+
+/// As [`write_molecules`], up to the moment when the file gets its name: files that belong together are
+/// all finished before the first appears.
+///
+/// # Errors
+/// Those of [`write_molecules`].
+pub fn stage_molecules(
+    path: &Path,
+    molecules: &[Molecule],
+    provenance: &[(String, String)],
+    force: bool,
+) -> Result<Staged, MoleculeFileError> {
     let format = Format::of(path)?;
     if molecules.is_empty() {
         return Err(MoleculeFileError::Empty { path: path.into() });
@@ -103,15 +117,13 @@ pub fn write_molecules(
                     encoder.finish().map(|_| ())
                 }
             };
-            Staged::bytes(path, force, fill)?.publish()?;
+            Ok(Staged::bytes(path, force, fill)?)
         }
         Format::Hdf5 => {
             let fill = |temporary: &Path| h5::write(temporary, path, molecules, provenance);
-            Staged::file::<MoleculeFileError>(path, force, |at| fill(at).map_err(Into::into))?
-                .publish()?;
+            Staged::file::<MoleculeFileError>(path, force, |at| fill(at).map_err(Into::into))
         }
     }
-    Ok(())
 }
 
 /// Whether molecules can be written to `path`: its format is known and its folder is there.

@@ -43,7 +43,7 @@
     const [width, height] = [canvas.width, canvas.height];
     const pen = canvas.getContext("2d");
     const first = times(TILT, axes(balls.map((ball) => ball.at)));
-    let turn = first, zoom = 1, asked = false;
+    let turn = first, zoom = 1, asked = false, last = [0, 0];
 
     const draw = () => {
       asked = false;
@@ -132,12 +132,15 @@
     };
     canvas.addEventListener("pointerdown", (event) => {
       held = canvas;
+      last = [event.clientX, event.clientY];
       canvas.setPointerCapture(event.pointerId);
       event.preventDefault();
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!canvas.hasPointerCapture(event.pointerId)) return;
-      const [a, b] = [event.movementX / 90, event.movementY / 90];
+      /* Not movementX: some browsers leave it out for fingers. */
+      const [a, b] = [(event.clientX - last[0]) / 90, (event.clientY - last[1]) / 90];
+      last = [event.clientX, event.clientY];
       const about = [[Math.cos(a), 0, Math.sin(a)], [0, 1, 0], [-Math.sin(a), 0, Math.cos(a)]];
       const over = [[1, 0, 0], [0, Math.cos(b), -Math.sin(b)], [0, Math.sin(b), Math.cos(b)]];
       turn = times(over, times(about, turn));

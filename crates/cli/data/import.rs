@@ -1,0 +1,192 @@
+//! `langevin data import`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use langevin_datasets::stage_molecules;
+use langevin_molecules::record::Molecule;
+use langevin_train::write_whole;
+use serde_json::{Value, json};
+
+use super::frames::{self, Source};
+use super::labels::{Joined, LabelArgs};
+use super::split::Split;
+use super::statistics::Statistics;
+use super::target;
+use crate::options::RunOptions;
+use crate::{Ending, bad_input, refuse_existing, refused, threads};
+
+/// Make one set of molecules from your files, with labels of a table, and tell what it is made of.
+///
+/// Everything is read and checked before anything is written; on any error nothing is written. Elements,
+/// sizes and scale are measured here and again by training: no constants are to be edited.
+///
+/// Example: langevin data import a.sdf b.xyz --out set.extxyz.gz --labels props.csv --id name
+/// --label gap=gap_ev --split train=0.8,valid=0.1,test=0.1
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// Molecules: .xyz, .extxyz, .sdf, .mol (each also .gz), .h5, .hdf5, .h5md.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The set: .extxyz, .xyz (each also .gz), .h5, .hdf5, .h5md.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    labels: LabelArgs,
+    /// Write random parts instead, each to a file of its own: set.train.extxyz.gz and so on. Molecules
+    /// are dealt out one by one: conformers of one compound may land in two parts.
+    #[arg(long, value_name = "NAME=FRACTION,…")]
+    split: Option<Split>,
+    /// Another seed, other parts.
+    #[arg(long, default_value_t = 0, requires = "split")]
+    seed: u64,
+    /// Leave out frames that hold no molecule, and say how many.
+    #[arg(long)]
+    skip_bad: bool,
+    /// The numbers as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Replace output files that exist.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// A file to write: the part it holds, its path, its molecules.
+type Part = (Option<String>, PathBuf, Vec<Molecule>);
+
+impl ImportArgs {
+    /// Reads, joins, measures, writes and prints.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a bad frame, a table that does not fit, a file that exists.
+    pub fn run(self) -> Result<Ending> {
+        let pool = threads::pool(self.options.threads)?;
+        if !target::is_whole(&self.out) {
+            let (out, why) = (self.out.display(), "allowed: .extxyz, .xyz (each also .gz), .h5");
+            return refused(format!(
+                "--out {out}: found no format that keeps molecules whole, {why}"
+            ));
+        }
+        for out in self.targets().iter().chain(&self.json) {
+            refuse_existing(out, self.force)?;
+        }
+        let labels = self.labels.plan()?;
+        pool.install(|| -> Result<Ending> {
+            let (mut frames, sources) = frames::read(&self.files, self.skip_bad)?;
+            let joined = labels.as_ref().map(|labels| labels.join(&mut frames, &sources));
+            let joined = joined.transpose()?;
+            let molecules: Vec<Molecule> = frames.into_iter().map(|frame| frame.molecule).collect();
+            let of_all = statistics(&molecules)?;
+            let parts = self.parts(molecules)?;
+            self.write(&parts)?;
+            if !self.options.quiet {
+                self.print(&of_all, &sources, joined.as_ref(), &parts)?;
+            }
+            if let Some(path) = &self.json {
+                let numbers = self.numbers(&of_all, &sources, joined.as_ref(), &parts)?;
+                write_whole(path, serde_json::to_string_pretty(&numbers)?.as_bytes())?;
+            }
+            Ok(Ending::Done)
+        })
+    }
+
+    /// The files that will be written, in the order of the parts.
+    fn targets(&self) -> Vec<PathBuf> {
+        match &self.split {
+            Some(split) => split.names().map(|part| target::of_part(&self.out, part)).collect(),
+            None => vec![self.out.clone()],
+        }
+    }
+
+    fn parts(&self, molecules: Vec<Molecule>) -> Result<Vec<Part>> {
+        let Some(split) = &self.split else {
+            return Ok(vec![(None, self.out.clone(), molecules)]);
+        };
+        let places = split.parts(molecules.len(), self.seed);
+        let places = places.map_err(|error| bad_input(anyhow!("--split: {error}")))?;
+        let of = |places: Vec<usize>| places.iter().map(|&i| molecules[i].clone()).collect();
+        let both = split.names().zip(self.targets()).zip(places);
+        Ok(both.map(|((name, path), places)| (Some(name.to_owned()), path, of(places))).collect())
+    }
+
+    /// All files are finished before the first gets its name.
+    fn write(&self, parts: &[Part]) -> Result<()> {
+        let shown: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        let mut provenance = vec![
+            ("generated by", concat!("langevin ", env!("CARGO_PKG_VERSION")).to_owned()),
+            ("files", shown.join(", ")),
+            ("labels", serde_json::to_string(&self.labels)?),
+        ];
+        if let Some(split) = &self.split {
+            provenance.push(("split", format!("{split}, seed {}", self.seed)));
+        }
+        let outputs = parts.iter().map(|(_, path, _)| path).chain(&self.json);
+        for folder in outputs.filter_map(|path| path.parent()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut staged = Vec::new();
+        for (part, path, molecules) in parts {
+            let part = part.iter().map(|name| ("part", name.clone()));
+            let all = provenance.iter().cloned().chain(part);
+            let all: Vec<(String, String)> = all.map(|(key, text)| (key.into(), text)).collect();
+            let finished = stage_molecules(path, molecules, &all, self.force);
+            staged.push(finished.with_context(|| format!("cannot write {}", path.display()))?);
+        }
+        staged.into_iter().try_for_each(|file| Ok(file.publish()?))
+    }
+
+    fn print(
+        &self,
+        of_all: &Statistics,
+        sources: &[Source],
+        joined: Option<&Joined>,
+        parts: &[Part],
+    ) -> Result<()> {
+        for Source { file, molecules, skipped } in sources {
+            println!("{}: {molecules} molecules, {skipped} frames left out", file.display());
+        }
+        if let Some(joined) = joined {
+            println!(
+                "{}: {} rows, {} without a molecule; {} molecules without a row, {} left out",
+                joined.file.display(),
+                joined.rows,
+                joined.rows_without_molecule,
+                joined.molecules_without_row,
+                joined.molecules_left_out
+            );
+            if !joined.columns_left_out.is_empty() {
+                println!("columns left out: {}", joined.columns_left_out.join(", "));
+            }
+        }
+        print!("{}", of_all.text()?);
+        for (_, path, molecules) in parts {
+            println!("{}: {} molecules", path.display(), molecules.len());
+        }
+        Ok(())
+    }
+
+    fn numbers(
+        &self,
+        of_all: &Statistics,
+        sources: &[Source],
+        joined: Option<&Joined>,
+        parts: &[Part],
+    ) -> Result<Value> {
+        let part = |(name, path, molecules): &Part| -> Result<Value> {
+            Ok(json!({ "part": name, "file": path, "statistics": statistics(molecules)? }))
+        };
+        let split =
+            self.split.as_ref().map(|s| json!({ "parts": s.to_string(), "seed": self.seed }));
+        Ok(json!({
+            "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
+            "files": sources, "labels": joined, "split": split, "statistics": of_all,
+            "written": parts.iter().map(part).collect::<Result<Vec<Value>>>()?,
+        }))
+    }
+}
+
+fn statistics(molecules: &[Molecule]) -> Result<Statistics> {
+    Statistics::of(molecules).context("a set without molecules has no statistics")
+}
