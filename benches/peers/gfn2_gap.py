@@ -1,9 +1,10 @@
 """Properties of molecules by GFN2-xTB, through tblite: labels to train on, and the score of asked-for gaps.
 
-    python benches/peers/gfn2_gap.py label FILE.extxyz[.gz] --out labels.csv [--ids ids.txt] [--processes 2]
+    python benches/peers/gfn2_gap.py label FILE.extxyz[.gz] --out labels.csv [--ids ids.txt] [--beside TABLE.csv gap]
     python benches/peers/gfn2_gap.py score SAMPLES.extxyz --asked 6.8
 
-`label` writes one row per molecule: its `gdb` number, HOMO, LUMO and gap in eV, dipole in debye. `score`
+`label` writes one row per molecule: its `gdb` number, HOMO, LUMO and gap in eV, dipole in debye, and the column of
+another table that was named, empty where that has no such molecule. `score`
 relabels samples and compares the gap with the one that was asked for: of all samples that converge, mean
 absolute error in meV, and how many do not. Needs `tblite`, `numpy`. Single points, no relaxation.
 """
@@ -67,15 +68,22 @@ def label(args):
     wanted = None
     if args.ids:
         wanted = {f"gdb={line.strip()}" for line in open(args.ids) if line.strip()}
+    beside = {}
+    if args.beside:
+        table, column = args.beside
+        with gzip.open(table, "rt") if table.endswith(".gz") else open(table) as file:
+            beside = {row["gdb"]: row[column] for row in csv.DictReader(file)}
     failed = written = 0
     with open(args.out, "w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["gdb", "homo_gfn2", "lumo_gfn2", "gap_gfn2", "dipole_gfn2"])
+        names = [args.beside[1]] if args.beside else []
+        rows.writerow(["gdb", "homo_gfn2", "lumo_gfn2", "gap_gfn2", "dipole_gfn2", *names])
         for notes, *numbers in results(args.file, args.processes, wanted):
             if numbers[0] is None:
                 failed += 1
                 continue
-            rows.writerow([notes["gdb"], *(f"{number:.5f}" for number in numbers)])
+            others = [beside.get(notes["gdb"], "")] if args.beside else []
+            rows.writerow([notes["gdb"], *(f"{number:.5f}" for number in numbers), *others])
             written += 1
     print(f"{args.out}: {written} molecules labelled, {failed} did not converge")
 
@@ -98,6 +106,7 @@ one = verbs.add_parser("label")
 one.add_argument("file")
 one.add_argument("--out", required=True)
 one.add_argument("--ids", help="only the molecules whose gdb number is in this file")
+one.add_argument("--beside", nargs=2, metavar=("TABLE", "COLUMN"), help="a column of another table with gdb numbers")
 one.set_defaults(run=label)
 two = verbs.add_parser("score")
 two.add_argument("file")
