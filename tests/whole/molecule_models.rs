@@ -163,6 +163,23 @@ fn compositions_sizes_and_scaffolds_are_kept_exactly() {
     assert!((square.sqrt() - 1.43).abs() < 1e-4, "C–O is {}", square.sqrt());
 }
 
+/// Rows of a table are molecules of their own, in their order.
+#[test]
+fn each_molecule_can_be_asked_for_something_of_its_own() {
+    let folder = trained();
+    let folder = folder.path();
+    fs::write(folder.join("each.csv"), "atoms,gap\n6,7.1\n3,\n5,9\n3,8\n").unwrap();
+    done(folder, &["sample", "run", "--each", "each.csv", "--out", "each.xyz", "--quiet"]);
+    let sizes: Vec<usize> = symbols(&folder.join("each.xyz")).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [6, 3, 5, 3]);
+    let sample = ["sample", "run", "--each", "each.csv", "--out", "y.xyz"];
+    fs::write(folder.join("each.csv"), "atoms,gap\n6,7.1\n2.5,3\n").unwrap();
+    refused(folder, &sample, "each.csv, line 3, atoms: found \"2.5\"");
+    fs::write(folder.join("each.csv"), "atoms,mu\n6,7.1\n").unwrap();
+    refused(folder, &sample, "found mu, this model knows gap");
+    refused(folder, &[&sample[..], &["--count", "3"]].concat(), "cannot be used with");
+}
+
 #[test]
 fn what_cannot_be_is_named_and_nothing_is_written() {
     let folder = trained();

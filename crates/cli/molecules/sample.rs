@@ -29,9 +29,9 @@ pub struct SampleArgs {
     /// Model file, run directory that holds one, or the name of a model that is part of the program.
     #[arg(default_value = "qm9")]
     model: PathBuf,
-    /// Number of molecules.
-    #[arg(long, default_value_t = 100)]
-    count: usize,
+    /// Number of molecules; 100 if it is left out.
+    #[arg(long, conflicts_with = "each")]
+    count: Option<usize>,
     /// Output file; its extension picks the format: .extxyz, .xyz, .sdf (with bonds), each also .gz, .h5.
     #[arg(long)]
     out: PathBuf,
@@ -63,15 +63,15 @@ impl SampleArgs {
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
-        if self.count == 0 || self.batch == 0 {
+        let request = self.request.plan(&trained.domain)?;
+        let count = request.count().or(self.count).unwrap_or(100);
+        if count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");
         }
-        let request = self.request.plan(&trained.domain)?;
-        let bar = SharedProgress::new("sample", self.count as u64, self.options.quiet);
+        let bar = SharedProgress::new("sample", count as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let drawn = pool.install(|| {
-            draw(&trained, &request, Seed(self.seed), self.count, self.batch, &finished)
-        })?;
+        let drawn = pool
+            .install(|| draw(&trained, &request, Seed(self.seed), count, self.batch, &finished))?;
         bar.finish();
         let method = &trained.experiment.method;
         let provenance = [
@@ -86,7 +86,7 @@ impl SampleArgs {
         ]
         .map(|(key, value)| (key.to_owned(), value));
         let molecules: Vec<Molecule> = drawn.molecules.into_iter().flatten().collect();
-        let failed = self.count - molecules.len();
+        let failed = count - molecules.len();
         if failed > 0 {
             eprintln!("warning: {failed} samples have atoms in one place and are left out");
         }
@@ -144,7 +144,7 @@ pub fn draw(
     let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
     let Generated { x, evaluations, .. } = generation.carry(
         &chunks,
-        |chunk, tally| request.denoiser(trained, chunk.places.len(), tally),
+        |chunk, tally| request.denoiser(trained, &chunk.places, tally),
         || Silent,
     )?;
     Ok(Drawn { molecules: decoded(trained, &chunks, &x, count)?, evaluations })

@@ -1,12 +1,14 @@
-//! What samples are asked to be: a size, a composition, a part that is there already.
+//! What samples are asked to be: a size, a composition, values of properties, a part that is there already.
+
+mod properties;
+mod sizes;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use candle_core::DType;
-use langevin_core::{Counted, Denoiser, Estimate, Purpose, Rng, Sampler, Seed, State, Tally};
+use langevin_core::{Counted, Denoiser, Estimate, Sampler, Seed, State, Tally};
 use langevin_datasets::read_molecules;
 use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Projected, Repeated};
 use langevin_molecules::element::Element;
@@ -17,6 +19,8 @@ use langevin_molecules::record::Molecule;
 use langevin_molecules::space::Molecules;
 use serde::Serialize;
 
+use self::properties::{Wishes, each_its_own, same_for_all};
+use self::sizes::{SizeRange, Sizes};
 use super::sample::Trained;
 use crate::generate::Chunk;
 use crate::{bad_input, refused};
@@ -28,7 +32,7 @@ pub struct RequestArgs {
     /// Number of atoms, hydrogens counted: 18, or a range 15..20 within which sizes are as frequent as
     /// in the training data. Without it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX")]
-    atoms: Option<Sizes>,
+    atoms: Option<SizeRange>,
     /// Exact composition, hydrogens counted: C7H10O2.
     #[arg(long, conflicts_with = "atoms")]
     #[serde(serialize_with = "shown")]
@@ -36,9 +40,13 @@ pub struct RequestArgs {
     /// Value of a property that the model was trained with, as gap=6.8eV; may be given again for others.
     #[arg(long, value_name = "NAME=VALUE[UNIT]")]
     property: Vec<Asked>,
+    /// Table with a row for each molecule: column atoms, and columns named as properties of the model, in its
+    /// units; an empty cell asks for nothing. There are as many molecules as rows.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["atoms", "formula", "property", "scaffold"])]
+    each: Option<PathBuf>,
     /// Weight w of the answer with properties against the one without: 1 changes nothing, more
     /// exaggerates what the properties make of it.
-    #[arg(long, value_name = "W", requires = "property")]
+    #[arg(long, value_name = "W")]
     guidance: Option<f64>,
     /// File with one molecule, of which every sample contains the atoms in the same shape.
     #[arg(long, value_name = "FILE")]
@@ -52,30 +60,12 @@ fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok
     to.serialize_some(&formula.as_ref().map(ToString::to_string))
 }
 
-/// Numbers of atoms from the first to the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Sizes(usize, usize);
-
-impl FromStr for Sizes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (least, most) = text.split_once("..").unwrap_or((text, text));
-        let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n > 0);
-        let bounds = number(least).zip(number(most)).filter(|(least, most)| least <= most);
-        let (least, most) = bounds.ok_or("allowed: a number above 0, or a range as 15..20")?;
-        Ok(Self(least, most))
-    }
-}
-
 /// The products of [`RequestArgs`] for one model.
 pub struct Request {
-    /// Sizes that may be drawn, with their weights.
-    sizes: Vec<(usize, u64)>,
+    sizes: Sizes,
     /// What is known of the first atoms.
     known: Known,
-    /// Value of each property of the model, where one is asked for.
-    properties: Vec<Option<f64>>,
+    wishes: Wishes,
     /// How far to go away from the answer without properties.
     contrast: Option<Contrast>,
     /// Times that each step is taken.
@@ -98,9 +88,9 @@ impl RequestArgs {
                 (vec![(formula.atoms(), 1)], Some(others.species()))
             }
             // One size may be asked for whether the data have it or not.
-            (None, Some(Sizes(least, most))) if least == most => (vec![(least, 1)], None),
+            (None, Some(SizeRange(least, most))) if least == most => (vec![(least, 1)], None),
             (None, sizes) => {
-                let Sizes(least, most) = sizes.unwrap_or(Sizes(1, usize::MAX));
+                let SizeRange(least, most) = sizes.unwrap_or(SizeRange(1, usize::MAX));
                 let own = domain.sizes.iter().map(|(&n, &count)| (n, count));
                 (own.filter(|&(n, _)| n >= least.max(known.len()) && n <= most).collect(), None)
             }
@@ -116,7 +106,13 @@ impl RequestArgs {
             scaffold: positions.map(|x| x / domain.scale).collect(),
             others: others.map(|others| others.iter().map(place).collect()),
         };
-        let properties = self.properties(domain)?;
+        let (sizes, wishes) = match &self.each {
+            Some(path) => each_its_own(path, domain)?,
+            None => (Sizes::Law(sizes), same_for_all(&self.property, domain)?),
+        };
+        if self.guidance.is_some() && self.property.is_empty() && self.each.is_none() {
+            return refused("--guidance: needs --property or --each");
+        }
         let contrast = self.guidance.map(|weight| {
             let (log_snr_min, log_snr_max) = (f64::NEG_INFINITY, f64::INFINITY);
             let config = ContrastConfig { weight, log_snr_min, log_snr_max };
@@ -127,43 +123,7 @@ impl RequestArgs {
             return refused("--repeats: found 0, allowed: at least 1");
         }
         let repeats = if scaffold.is_some() { self.repeats } else { 1 };
-        Ok(Request { sizes, known, properties, contrast, repeats })
-    }
-
-    /// Values in the units and the order of the model's properties.
-    fn properties(&self, domain: &Molecules) -> Result<Vec<Option<f64>>> {
-        let mut values = vec![None; domain.properties.len()];
-        for asked in &self.property {
-            let names = domain.properties.iter().map(|property| property.name.as_str());
-            let names: Vec<&str> = names.collect();
-            let Some(place) = names.iter().position(|name| *name == asked.name) else {
-                let name = &asked.name;
-                return refused(if names.is_empty() {
-                    format!(
-                        "--property: found {name}, but this model was trained without properties"
-                    )
-                } else {
-                    format!("--property: found {name}, this model knows {}", names.join(", "))
-                });
-            };
-            let property = &domain.properties[place];
-            let value = asked
-                .value_in(property)
-                .map_err(|error| bad_input(anyhow!("--property {}: {error}", asked.name)))?;
-            if values[place].replace(value).is_some() {
-                return refused(format!("--property: {} stands twice", asked.name));
-            }
-            if value < property.least || value > property.most {
-                let (least, most) = (property.least, property.most);
-                let unit = property.unit.as_deref().unwrap_or("");
-                eprintln!(
-                    "warning: {} of {value:.4} {unit} is outside of the training data, which have \
-                     {least:.4} to {most:.4}",
-                    asked.name
-                );
-            }
-        }
-        Ok(values)
+        Ok(Request { sizes, known, wishes, contrast, repeats })
     }
 
     fn check(
@@ -212,18 +172,25 @@ impl RequestArgs {
 }
 
 impl Request {
-    /// Who estimates `count` molecules of `trained`: the network, told and held to what is asked.
+    /// Number of samples where each is asked for something of its own.
+    pub fn count(&self) -> Option<usize> {
+        match &self.sizes {
+            Sizes::Law(_) => None,
+            Sizes::Each(sizes) => Some(sizes.len()),
+        }
+    }
+
+    /// Who estimates the molecules `places` of `trained`: the network, told and held to what is asked.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.
     pub fn denoiser(
         &self,
         trained: &Trained,
-        count: usize,
+        places: &[usize],
         tally: &Tally,
     ) -> langevin_core::Result<Arc<dyn Denoiser>> {
-        let condition =
-            trained.domain.condition(&vec![self.properties.clone(); count], DType::F32)?;
+        let condition = trained.domain.condition(&self.wishes.of(places), DType::F32)?;
         let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
         let told = network(condition.clone());
         let denoiser: Arc<dyn Denoiser> = match &self.contrast {
@@ -258,52 +225,8 @@ impl Request {
         if self.repeats == 1 { Arc::new(held) } else { Arc::new(Repeated::new(held, self.repeats)) }
     }
 
-    /// A size for each of `count` samples: that of a sample depends on its own number alone.
+    /// A size for each of `count` samples.
     pub fn draw_sizes(&self, seed: Seed, count: usize) -> Vec<usize> {
-        let total: u64 = self.sizes.iter().map(|(_, weight)| weight).sum();
-        // Step 0 of this purpose makes the reference samples.
-        let mut rng = Rng::new(seed, Purpose::Reference, langevin_core::rng::ids(0, count), 1);
-        let size = |u: f64| {
-            let mut below = (u * total as f64) as u64;
-            for &(size, weight) in &self.sizes {
-                if below < weight {
-                    return size;
-                }
-                below -= weight;
-            }
-            // Rounding of the product could make it the total itself.
-            self.sizes.last().expect("a request has a size").0
-        };
-        rng.uniforms().into_iter().map(size).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_a_number_or_a_range() {
-        assert_eq!("18".parse(), Ok(Sizes(18, 18)));
-        assert_eq!("15..20".parse(), Ok(Sizes(15, 20)));
-        for bad in ["", "0", "20..15", "..20", "many", "-3"] {
-            assert!(bad.parse::<Sizes>().is_err(), "{bad}");
-        }
-    }
-
-    /// 3000 draws with chances 1/4 and 3/4: a standard deviation of 24; five of them.
-    #[test]
-    fn sizes_are_drawn_by_their_weights_whatever_the_count() {
-        let request = Request {
-            sizes: vec![(5, 1), (9, 3)],
-            known: Known::default(),
-            properties: Vec::new(),
-            contrast: None,
-            repeats: 1,
-        };
-        let sizes = request.draw_sizes(Seed(1), 3000);
-        let small = sizes.iter().filter(|&&n| n == 5).count();
-        assert!(small.abs_diff(750) < 120, "{small}");
-        assert_eq!(request.draw_sizes(Seed(1), 10), sizes[..10]);
+        self.sizes.draw(seed, count)
     }
 }
