@@ -1,12 +1,10 @@
-"""Properties of molecules by GFN2-xTB, through tblite: labels to train on, and the score of asked-for gaps.
+"""Properties of molecules by GFN2-xTB, through tblite: labels to train on.
 
-    python benches/peers/gfn2_gap.py label FILE.extxyz[.gz] --out labels.csv [--ids ids.txt] [--beside TABLE.csv gap]
-    python benches/peers/gfn2_gap.py score SAMPLES.extxyz --asked 6.8
+    python benches/peers/gfn2_labels.py FILE.extxyz[.gz] --out labels.csv [--ids ids.txt] [--beside TABLE.csv gap]
 
-`label` writes one row per molecule: its `gdb` number, HOMO, LUMO and gap in eV, dipole in debye, and the column of
-another table that was named, empty where that has no such molecule. `score`
-relabels samples and compares the gap with the one that was asked for: of all samples that converge, mean
-absolute error in meV, and how many do not. Needs `tblite`, `numpy`. Single points, no relaxation.
+Writes one row per molecule: its `gdb` number, HOMO, LUMO and gap in eV, dipole in debye, and the column of another
+table that was named, empty where that has no such molecule. Needs `tblite`, `numpy`. Single points, no
+relaxation; one thread each.
 """
 
 import argparse
@@ -14,7 +12,6 @@ import csv
 import gzip
 import multiprocessing
 import os
-import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -88,32 +85,15 @@ def label(args):
     print(f"{args.out}: {written} molecules labelled, {failed} did not converge")
 
 
-def score(args):
-    import numpy
-
-    gaps = [numbers[2] for _, *numbers in results(args.file, args.processes)]
-    found = numpy.array([gap for gap in gaps if gap is not None])
-    if not len(found):
-        sys.exit("no calculation converged")
-    errors = 1000 * numpy.abs(found - args.asked)
-    print(f"asked {args.asked} eV: {len(found)} of {len(gaps)} converged, mean gap {found.mean():.3f} eV, "
-          f"mean absolute error {errors.mean():.0f} meV (median {numpy.median(errors):.0f})")
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--ids", help="only the molecules whose gdb number is in this file")
+    parser.add_argument("--beside", nargs=2, metavar=("TABLE", "COLUMN"), help="a column of another table with gdb numbers")
+    parser.add_argument("--processes", type=int, default=1)
+    label(parser.parse_args())
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-verbs = parser.add_subparsers(required=True)
-one = verbs.add_parser("label")
-one.add_argument("file")
-one.add_argument("--out", required=True)
-one.add_argument("--ids", help="only the molecules whose gdb number is in this file")
-one.add_argument("--beside", nargs=2, metavar=("TABLE", "COLUMN"), help="a column of another table with gdb numbers")
-one.set_defaults(run=label)
-two = verbs.add_parser("score")
-two.add_argument("file")
-two.add_argument("--asked", type=float, required=True, help="the gap that was asked for, in eV")
-two.set_defaults(run=score)
-for verb in (one, two):
-    verb.add_argument("--processes", type=int, default=1)
 if __name__ == "__main__":
-    arguments = parser.parse_args()
-    arguments.run(arguments)
+    main()

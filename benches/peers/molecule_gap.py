@@ -1,0 +1,98 @@
+"""How well molecules have the gap that was asked for, by GFN2-xTB: writes docs/results/molecules_gap.json.
+
+    python benches/peers/molecule_gap.py --model qm9 --data TEST.extxyz.gz --machine MACHINE --date DATE [--count 1000]
+
+The protocol is EDM's (Hoogeboom et al. 2022, section 5.2) with another judge: numbers of atoms and gaps are those of real
+molecules that were never trained on, and each sample is relabelled by GFN2-xTB itself instead of by a network.
+Errors are absolute ones, averaged over the samples that converge. Baselines on the same requests: a real
+molecule of the same number of atoms drawn at random, the mean gap of that number of atoms, and any molecule
+at random. Needs `tblite`, `numpy`.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+
+import numpy
+from gfn2_labels import frames, results
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
+
+
+def labelled(path, count, work, processes):
+    """Numbers of atoms and gaps of `count` molecules spread evenly over the file."""
+    found = list(frames(path))
+    chosen = [found[i * len(found) // count] for i in range(min(count, len(found)))]
+    part = os.path.join(work, "part.extxyz")
+    with open(part, "w") as file:
+        for comment, symbols, positions in chosen:
+            file.write(f"{len(symbols)}\n{comment}\n")
+            file.writelines(f"{s} {x} {y} {z}\n" for s, (x, y, z) in zip(symbols, positions))
+    gaps = [numbers[2] for _, *numbers in results(part, processes)]
+    pairs = [(len(frame[1]), gap) for frame, gap in zip(chosen, gaps) if gap is not None]
+    return numpy.array([n for n, _ in pairs]), numpy.array([gap for _, gap in pairs])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="qm9")
+    parser.add_argument("--property", default="gap_gfn2")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0])
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", required=True)
+    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "molecules_gap.json"))
+    args = parser.parse_args()
+    rows = []
+
+    def row(what, value, unit="meV", bar=None):
+        rows.append({"what": what, "value": round(float(value), 1), "unit": unit})
+        if bar is not None:
+            rows[-1] |= {"bar": f"<= {bar}", "holds": bool(value <= bar)}
+        print(f"{what}: {value:.1f} {unit}", flush=True)
+
+    with tempfile.TemporaryDirectory() as work:
+        atoms, gaps = labelled(args.data, args.count, work, args.processes)
+        random = numpy.random.default_rng(0)
+        row("any real molecule at random", 1000 * numpy.abs(gaps - random.permutation(gaps)).mean())
+        alike = [random.choice(gaps[atoms == n]) for n in atoms]
+        row("a real molecule of the same number of atoms", 1000 * numpy.abs(gaps - alike).mean())
+        means = numpy.array([gaps[atoms == n].mean() for n in atoms])
+        only = 1000 * numpy.abs(gaps - means).mean()
+        row("the mean gap of the number of atoms", only)
+        each = os.path.join(work, "each.csv")
+        with open(each, "w") as file:
+            file.write(f"atoms,{args.property}\n")
+            file.writelines(f"{n},{gap}\n" for n, gap in zip(atoms, gaps))
+        samples = os.path.join(work, "samples.extxyz")
+        for weight in args.guidance:
+            subprocess.run([LANGEVIN, "molecules", "sample", args.model, "--each", each, "--guidance", str(weight),
+                            "--steps", str(args.steps), "--out", samples, "--force", "--quiet"], check=True)
+            found = [numbers[2] for _, *numbers in results(samples, args.processes)]
+            if len(found) != len(gaps):
+                raise SystemExit("some samples were left out: their order is not that of the requests")
+            good = numpy.array([gap is not None for gap in found])
+            errors = 1000 * numpy.abs(numpy.array([g for g in found if g is not None]) - gaps[good])
+            name = f"asked for, guidance {weight:g}, {args.steps} steps"
+            row(f"{name}: mean absolute error", errors.mean(), bar=round(float(only), 1))
+            row(f"{name}: median absolute error", numpy.median(errors))
+            row(f"{name}: samples that do not converge", 100 * (1 - good.mean()), unit="%")
+    version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True)
+    shown = f"python benches/peers/molecule_gap.py --model {args.model} --data TEST --count {args.count} " \
+            "--machine MACHINE --date DATE"
+    head = {"topic": "molecules_gap", "command": shown, "version": version.stdout.split()[1],
+            "machine": args.machine, "date": args.date}
+    with open(args.out, "w") as file:
+        fields = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in head.items())
+        body = ",\n".join("    " + json.dumps(r) for r in rows)
+        file.write(f"{{\n{fields},\n  \"rows\": [\n{body}\n  ]\n}}\n")
+
+
+if __name__ == "__main__":
+    main()
