@@ -13,8 +13,10 @@ mod train;
 mod xtb;
 
 use clap::Subcommand;
+use langevin_molecules::space::Molecules;
+use langevin_molecules::species::SpeciesForm;
 
-use crate::Ending;
+use crate::{Ending, refused};
 
 /// What can be done with molecules.
 #[derive(Debug, Subcommand)]
@@ -41,5 +43,15 @@ impl MoleculesCommand {
             Self::Refine(args) => args.run(),
             Self::Evaluate(args) => args.run(),
         }
+    }
+}
+
+/// Nothing if the species of a model's atoms can be held, which `what` needs.
+fn require_classes(domain: &Molecules, what: &str) -> anyhow::Result<()> {
+    match domain.form {
+        SpeciesForm::Classes => Ok(()),
+        SpeciesForm::Features => refused(format!(
+            "{what}: found a model with data.species = \"features\", allowed: one with \"classes\""
+        )),
     }
 }

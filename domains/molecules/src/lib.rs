@@ -23,5 +23,6 @@ pub mod record;
 pub mod rings;
 pub mod source;
 pub mod space;
+pub mod species;
 pub mod valence;
 pub mod validity;
