@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod experiment;
+mod likelihood;
 mod measure;
 mod page;
 mod pictures;
@@ -27,6 +28,8 @@ pub enum MoleculesCommand {
     Sample(Box<sample::SampleArgs>),
     /// Bring rough geometries to what a model has learnt.
     Refine(Box<refine::RefineArgs>),
+    /// Bound the likelihood of molecules under a model of EDM's kind.
+    Likelihood(likelihood::LikelihoodArgs),
     /// Measure molecules of any file: stability, validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -41,6 +44,7 @@ impl MoleculesCommand {
             Self::Train(args) => args.run(),
             Self::Sample(args) => args.run(),
             Self::Refine(args) => args.run(),
+            Self::Likelihood(args) => args.run(),
             Self::Evaluate(args) => args.run(),
         }
     }

@@ -14,6 +14,7 @@ pub mod graph;
 mod kekule;
 pub mod known;
 mod labelling;
+pub mod likelihood;
 pub mod metrics;
 pub mod network;
 pub mod perception;
