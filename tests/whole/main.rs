@@ -7,6 +7,7 @@ mod files;
 mod guidance;
 mod molecule_models;
 mod molecules;
+mod molecules_edm;
 mod reproducibility;
 
 use std::path::Path;

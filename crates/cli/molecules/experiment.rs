@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use candle_core::DType;
-use langevin_core::{ConfigError, Network, Process, Source};
+use langevin_core::{ConfigError, Network, Process, Source, config::require};
 use langevin_datasets::read_molecules;
 use langevin_molecules::config::DataConfig;
 use langevin_molecules::network::NetworkConfig;
@@ -66,7 +66,11 @@ impl Experiment for MoleculesExperiment {
     }
 
     fn plan(&self) -> Result<Plan<()>, ConfigError> {
-        self.network.check().map_err(|error| error.within("network"))?;
+        if let Some(scale) = self.data.scale_angstrom {
+            let fits = |s: f64| s > 0.0 && s.is_finite();
+            require("data.scale_angstrom", scale, fits, "a positive number")?;
+        }
+        self.network.check(self.data.species).map_err(|error| error.within("network"))?;
         if self.train.validate_every > 0 && self.data.validation_file.is_none() {
             let allowed = "a file of molecules, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_file", "nothing", allowed));
@@ -88,6 +92,8 @@ impl Experiment for MoleculesExperiment {
     fn data(&self) -> Result<Data<Molecules>> {
         let train = read(&self.data.file)?;
         let mut domain = Molecules::measured(&train).expect("a file that was read has molecules");
+        domain.form = self.data.species;
+        domain.scale = self.data.scale_angstrom.unwrap_or(domain.scale);
         for config in &self.data.properties {
             let Some(property) = Property::measured(config, &train) else {
                 let (label, file) = (&config.label, self.data.file.display());
@@ -113,7 +119,8 @@ impl Experiment for MoleculesExperiment {
         domain: &Molecules,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        self.network.build(builder, domain.elements.len(), 2 * domain.properties.len())
+        let conditions = 2 * domain.properties.len();
+        self.network.build(builder, domain.form, domain.elements.len(), conditions)
     }
 }
 

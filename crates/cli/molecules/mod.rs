@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod experiment;
+mod likelihood;
 mod measure;
 mod page;
 mod pictures;
@@ -13,8 +14,10 @@ mod train;
 mod xtb;
 
 use clap::Subcommand;
+use langevin_molecules::space::Molecules;
+use langevin_molecules::species::SpeciesForm;
 
-use crate::Ending;
+use crate::{Ending, refused};
 
 /// What can be done with molecules.
 #[derive(Debug, Subcommand)]
@@ -25,6 +28,8 @@ pub enum MoleculesCommand {
     Sample(Box<sample::SampleArgs>),
     /// Bring rough geometries to what a model has learnt.
     Refine(Box<refine::RefineArgs>),
+    /// Bound the likelihood of molecules under a model of EDM's kind.
+    Likelihood(likelihood::LikelihoodArgs),
     /// Measure molecules of any file: stability, validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -39,7 +44,18 @@ impl MoleculesCommand {
             Self::Train(args) => args.run(),
             Self::Sample(args) => args.run(),
             Self::Refine(args) => args.run(),
+            Self::Likelihood(args) => args.run(),
             Self::Evaluate(args) => args.run(),
         }
+    }
+}
+
+/// Nothing if the species of a model's atoms can be held, which `what` needs.
+fn require_classes(domain: &Molecules, what: &str) -> anyhow::Result<()> {
+    match domain.form {
+        SpeciesForm::Classes => Ok(()),
+        SpeciesForm::Features => refused(format!(
+            "{what}: found a model with data.species = \"features\", allowed: one with \"classes\""
+        )),
     }
 }

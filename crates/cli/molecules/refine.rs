@@ -69,6 +69,7 @@ impl RefineArgs {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));
         }
         let (mut trained, hash) = shipped::read(&self.model)?;
+        super::require_classes(&trained.domain, "refine")?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
         self.check(&trained, &rough)?;

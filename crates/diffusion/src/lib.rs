@@ -4,6 +4,7 @@
 //! Every axis has one config enum, the place where a config's `kind` meets a type: [`PathConfig`],
 //! [`GridConfig`], [`CouplingConfig`], [`ObjectiveConfig`], [`SamplerConfig`].
 
+pub mod bound;
 pub mod coupling;
 pub mod entropy;
 mod flat_rows;

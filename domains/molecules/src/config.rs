@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::property::PropertyConfig;
+use crate::species::SpeciesForm;
 
 /// `[data]`: molecules to train on, and others to validate with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,4 +20,10 @@ pub struct DataConfig {
     /// a label hide it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<PropertyConfig>,
+    /// How a state says which element an atom is: `"classes"`, or `"features"` as in EDM.
+    #[serde(default, skip_serializing_if = "SpeciesForm::is_usual")]
+    pub species: SpeciesForm,
+    /// Å per unit of a state's positions; above 0. Left out: the root mean square of the coordinates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_angstrom: Option<f64>,
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
-use langevin_core::factor::{Base, Categorical, Centred, Space};
+use langevin_core::factor::{Centred, Space};
 use langevin_core::{Condition, Domain, Error, Result, State};
 use serde::{Deserialize, Serialize};
 
 use crate::element::Element;
 use crate::property::Property;
 use crate::record::Molecule;
+use crate::species::SpeciesForm;
 
 /// Name of the factor of positions.
 pub const POSITIONS: &str = "positions";
@@ -21,13 +22,16 @@ pub const SPECIES: &str = "species";
 pub struct Molecules {
     /// Elements, by atomic number; a species is a place in this list.
     pub elements: Vec<Element>,
-    /// Å per unit of a state's positions: the root mean square of their centred coordinates.
+    /// Å per unit of a state's positions: the root mean square of their centred coordinates, unless given.
     pub scale: f64,
     /// Molecules of each number of atoms.
     pub sizes: BTreeMap<usize, u64>,
     /// What the network is told of molecules beside their atoms, in the order of its features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
+    /// How a state says which element an atom is.
+    #[serde(default, skip_serializing_if = "SpeciesForm::is_usual")]
+    pub form: SpeciesForm,
 }
 
 impl Molecules {
@@ -47,7 +51,8 @@ impl Molecules {
         }
         // A set of single atoms has no extent to standardise.
         let scale = if square > 0.0 { (square / count as f64).sqrt() } else { 1.0 };
-        (!molecules.is_empty()).then_some(Self { elements, scale, sizes, properties: Vec::new() })
+        let (properties, form) = (Vec::new(), SpeciesForm::default());
+        (!molecules.is_empty()).then_some(Self { elements, scale, sizes, properties, form })
     }
 
     /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.
@@ -55,10 +60,9 @@ impl Molecules {
     /// # Errors
     /// [`Error::Tensor`] only.
     pub fn blank(&self, atoms: usize) -> Result<State> {
-        Ok(State::new(vec![
-            Tensor::zeros((1, atoms, 3), DType::F64, &Device::Cpu)?,
-            Tensor::zeros((1, atoms), DType::U32, &Device::Cpu)?,
-        ]))
+        let positions = Tensor::zeros((1, atoms, 3), DType::F64, &Device::Cpu)?;
+        let species = self.form.encode(vec![0; atoms], &self.elements, 1)?;
+        Ok(State::new(vec![positions, species.zeros_like()?]))
     }
 
     /// What the network is told of samples whose properties have these values; where one has none, it is
@@ -108,8 +112,8 @@ impl Domain for Molecules {
 
     /// The space of molecules of two atoms; [`langevin_core::Process::shaped_like`] makes it that of others.
     fn space(&self) -> Space {
-        Space::of(POSITIONS, Centred::new(2, 3))
-            .and(SPECIES, Categorical::new(2, self.elements.len(), Base::Uniform))
+        let positions = Space::of(POSITIONS, Centred::new(2, 3));
+        self.form.added_to(positions, SPECIES, self.elements.len())
     }
 
     fn encode(&self, records: &[Molecule]) -> Result<State> {
@@ -125,7 +129,7 @@ impl Domain for Molecules {
         let (batch, device) = (records.len(), &Device::Cpu);
         Ok(State::new(vec![
             Tensor::from_vec(positions, (batch, n, 3), device)?,
-            Tensor::from_vec(species, (batch, n), device)?,
+            self.form.encode(species, &self.elements, batch)?,
         ]))
     }
 
@@ -135,7 +139,7 @@ impl Domain for Molecules {
     /// [`Error::Tensor`], or [`Error::Shape`] if atoms coincide: a state that is no molecule.
     fn decode(&self, state: &State) -> Result<Vec<Molecule>> {
         let positions = state.part(0).to_dtype(DType::F64)?.to_vec3::<f64>()?;
-        let species = state.part(1).to_vec2::<u32>()?;
+        let species = self.form.decode(state.part(1))?;
         let one = |(positions, species): (&Vec<Vec<f64>>, &Vec<u32>)| {
             let scaled = |p: &Vec<f64>| std::array::from_fn(|k| p[k] * self.scale);
             let elements = species.iter().map(|&class| self.elements[class as usize]).collect();
@@ -174,16 +178,23 @@ mod tests {
 
     #[test]
     fn decoding_undoes_encoding_up_to_the_centre() {
-        let domain = Molecules::measured(&molecules()).unwrap();
-        let state = domain.encode(&molecules()).unwrap();
-        let mean = state.part(0).mean(1).unwrap().abs().unwrap().max_all().unwrap();
-        assert!(mean.to_scalar::<f64>().unwrap() < 1e-12);
-        let back = domain.decode(&state).unwrap();
-        for (back, molecule) in back.iter().zip(molecules()) {
-            assert_eq!(back.species(), molecule.species());
-            for (a, b) in back.positions().iter().zip(centred(molecule.positions())) {
-                assert!((0..3).all(|k| (a[k] - b[k]).abs() < 1e-12));
+        let mut domain = Molecules::measured(&molecules()).unwrap();
+        for form in [SpeciesForm::Classes, SpeciesForm::Features] {
+            domain.form = form;
+            let state = domain.encode(&molecules()).unwrap();
+            let mean = state.part(0).mean(1).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(mean.to_scalar::<f64>().unwrap() < 1e-12);
+            let back = domain.decode(&state).unwrap();
+            for (back, molecule) in back.iter().zip(molecules()) {
+                assert_eq!(back.species(), molecule.species());
+                for (a, b) in back.positions().iter().zip(centred(molecule.positions())) {
+                    assert!((0..3).all(|k| (a[k] - b[k]).abs() < 1e-12));
+                }
             }
+            let blank = domain.blank(3).unwrap();
+            assert_eq!(blank.part(1).dims()[1..], state.part(1).dims()[1..]);
+            let process_shape = domain.space().factors().nth(1).unwrap().1.shape().len();
+            assert_eq!(process_shape, state.part(1).rank() - 1);
         }
     }
 

@@ -78,6 +78,9 @@ impl RequestArgs {
     /// # Errors
     /// The option, what was found and what is allowed.
     pub fn plan(&self, domain: &Molecules) -> Result<Request> {
+        if self.formula.is_some() || self.scaffold.is_some() {
+            super::require_classes(domain, "--formula and --scaffold")?;
+        }
         let scaffold = self.scaffold()?;
         let known = scaffold.as_ref().map_or(&[][..], Molecule::species);
         let (sizes, others) = match (&self.formula, self.atoms) {

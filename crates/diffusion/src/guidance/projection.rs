@@ -112,7 +112,7 @@ mod tests {
     use langevin_testing::contract;
 
     use super::*;
-    use crate::guidance::Replaced;
+    use crate::guidance::{Repeated, Replaced};
     use crate::sampler::{
         AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
         EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, SamplerConfig, UnipcConfig,

@@ -54,6 +54,15 @@ pub enum TimeLawConfig {
         #[serde(default)]
         stratified: bool,
     },
+    /// Uniform on the points 0, 1/T, …, 1 of a discrete schedule; where a path has no state at 0, its floor
+    /// stands for that point.
+    Grid {
+        /// T; at least 1. EDM (Hoogeboom et al. 2022) takes 1000.
+        steps: usize,
+        /// As in [`TimeLawConfig::LogNormal`].
+        #[serde(default)]
+        stratified: bool,
+    },
 }
 
 impl Default for TimeLawConfig {
@@ -82,6 +91,9 @@ impl TimeLawConfig {
                 finite("min", min)?;
                 require("max", max, |m| m > min && m.is_finite(), "a number above min")?;
             }
+            Self::Grid { steps, .. } => {
+                require("steps", steps, |n| n >= 1, "at least 1")?;
+            }
         }
         Ok(TimeLaw(*self))
     }
@@ -108,7 +120,8 @@ impl TimeLaw {
             | TimeLawConfig::LogNormal { stratified, .. }
             | TimeLawConfig::LogitNormal { stratified, .. }
             | TimeLawConfig::Power { stratified, .. }
-            | TimeLawConfig::LogSnr { stratified, .. } => stratified,
+            | TimeLawConfig::LogSnr { stratified, .. }
+            | TimeLawConfig::Grid { stratified, .. } => stratified,
         }
     }
 
@@ -124,6 +137,7 @@ impl TimeLaw {
             }
             TimeLawConfig::Power { exponent, .. } => 1.0 - (1.0 - u).powf(1.0 / exponent),
             TimeLawConfig::LogSnr { min, max, .. } => path.time_of_log_snr(min + (max - min) * u),
+            TimeLawConfig::Grid { steps, .. } => (u * (steps + 1) as f64).floor() / steps as f64,
         }
     }
 
@@ -142,6 +156,10 @@ impl TimeLaw {
             TimeLawConfig::LogSnr { min, max, .. } => {
                 ((max - path.log_snr(t)) / (max - min)).clamp(0.0, 1.0)
             }
+            TimeLawConfig::Grid { steps, .. } => {
+                // Points below t.
+                (t * steps as f64).ceil().clamp(0.0, (steps + 1) as f64) / (steps + 1) as f64
+            }
         }
     }
 }
@@ -156,7 +174,7 @@ mod tests {
     use langevin_core::{Purpose, Seed};
 
     use super::*;
-    use crate::schedule::{EdmConfig, LinearConfig};
+    use crate::schedule::{EdmConfig, LinearConfig, PolynomialConfig};
 
     /// Kolmogorov–Smirnov distance below 1.95/√n: a fault-free law exceeds it once in a thousand seeds.
     /// Stratified times stay within one stratum of their law, 1/n.
@@ -188,5 +206,23 @@ mod tests {
             let allowed = if stratified { 1.0 / n as f64 } else { 1.95 / (n as f64).sqrt() };
             assert!(distance < allowed, "{config:?}: {distance}");
         }
+    }
+
+    /// Each of T + 1 points is drawn as often as any other: 5 standard deviations of a count.
+    #[test]
+    fn points_of_a_grid_are_drawn_alike_and_exactly() {
+        let (n, steps) = (22_000, 10);
+        let path = PolynomialConfig::default().build().unwrap();
+        let law = TimeLawConfig::Grid { steps, stratified: false }.build().unwrap();
+        let mut rng = Rng::new(Seed(12), Purpose::Training, ids(0, n), 0);
+        let times = law.draw(&path, &mut rng);
+        for k in 0..=steps {
+            let count = times.iter().filter(|&&t| t == k as f64 / steps as f64).count();
+            assert!(count.abs_diff(2000) < 5 * 43, "{k}: {count}");
+        }
+        assert_eq!(
+            [0.0, 0.05, 0.1, 1.0].map(|t| (11.0 * law.distribution(&path, t)).round()),
+            [0.0, 1.0, 1.0, 10.0]
+        );
     }
 }

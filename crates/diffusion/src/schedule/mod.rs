@@ -4,6 +4,7 @@ mod brownian;
 mod cosine;
 mod edm;
 mod linear;
+mod polynomial;
 mod trigonometric;
 mod variance_exploding;
 mod variance_preserving;
@@ -17,6 +18,7 @@ pub use brownian::{Brownian, BrownianConfig, BrownianWalk};
 pub use cosine::{Cosine, CosineConfig};
 pub use edm::{Edm, EdmConfig};
 pub use linear::{Linear, LinearConfig};
+pub use polynomial::{Polynomial, PolynomialConfig};
 pub use trigonometric::{Trigonometric, TrigonometricConfig};
 pub use variance_exploding::{VarianceExploding, VarianceExplodingConfig};
 pub use variance_preserving::{VariancePreserving, VariancePreservingConfig};
@@ -37,6 +39,8 @@ pub enum PathConfig {
     VarianceExploding(VarianceExplodingConfig),
     /// α = 1, σ = σ_max t.
     Edm(EdmConfig),
+    /// α ≈ 1 − t^p with α² + σ² = 1, as in EDM of molecules.
+    Polynomial(PolynomialConfig),
     /// A Brownian bridge.
     Brownian(BrownianConfig),
 }
@@ -54,6 +58,7 @@ impl PathConfig {
             Self::VariancePreserving(config) => Arc::new(config.build()?),
             Self::VarianceExploding(config) => Arc::new(config.build()?),
             Self::Edm(config) => Arc::new(config.build()?),
+            Self::Polynomial(config) => Arc::new(config.build()?),
             Self::Brownian(config) => Arc::new(config.build()?),
         })
     }
@@ -77,6 +82,7 @@ mod tests {
             PathConfig::VariancePreserving(VariancePreservingConfig::default()),
             PathConfig::VarianceExploding(VarianceExplodingConfig::default()),
             PathConfig::Edm(EdmConfig::default()),
+            PathConfig::Polynomial(PolynomialConfig::default()),
             PathConfig::Brownian(BrownianConfig { sigma: 1.0, walk: BrownianWalk::Bridge }),
             PathConfig::Brownian(BrownianConfig { sigma: 0.4, walk: BrownianWalk::Flow }),
         ]

@@ -10,6 +10,8 @@ use langevin_core::{ConfigError, Network};
 use langevin_nn::Builder;
 use serde::{Deserialize, Serialize};
 
+use crate::species::SpeciesForm;
+
 pub use egnn::{Egnn, EgnnConfig};
 pub use scalar_vector::{ScalarVector, ScalarVectorConfig};
 
@@ -24,33 +26,44 @@ pub enum NetworkConfig {
 }
 
 impl NetworkConfig {
-    /// Nothing if the section makes sense.
+    /// Nothing if the section makes sense for species in this `form`.
     ///
     /// # Errors
     /// [`ConfigError`] naming the key that cannot be.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        match self {
-            Self::ScalarVector(config) => config.check(),
-            Self::Egnn(config) => config.check(),
+    pub fn check(&self, form: SpeciesForm) -> Result<(), ConfigError> {
+        match (self, form) {
+            (Self::ScalarVector(_), SpeciesForm::Features) => Err(ConfigError::new(
+                "kind",
+                "scalar_vector",
+                "egnn, where data.species is \"features\"",
+            )),
+            (Self::ScalarVector(config), SpeciesForm::Classes) => config.check(),
+            (Self::Egnn(config), _) => config.check(),
         }
     }
 
-    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included.
+    /// The network for atoms of `elements` kinds, told in this `form`, and conditions of `conditions`
+    /// features, flags included.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the section was checked.
     pub fn build(
         &self,
         builder: &Builder,
+        form: SpeciesForm,
         elements: usize,
         conditions: usize,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        Ok(match self {
-            Self::ScalarVector(config) => {
+        Ok(match (self, form) {
+            (Self::ScalarVector(config), _) => {
                 Box::new(ScalarVector::new(builder, config, elements, conditions)?)
             }
-            Self::Egnn(config) => {
+            (Self::Egnn(config), SpeciesForm::Classes) => {
                 Box::new(Egnn::on_classes(builder, config, elements, conditions)?)
+            }
+            (Self::Egnn(config), SpeciesForm::Features) => {
+                let features = SpeciesForm::width(elements);
+                Box::new(Egnn::on_features(builder, config, features, conditions)?)
             }
         })
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use self::body::EgnnBody;
 use super::inputs::{one_hot, shared};
+use crate::species::ONE_HOT;
 
 /// `[network] kind = "egnn"`; EDM on QM9 is width 256, 9 layers, range 15, raw time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,9 +48,6 @@ enum Species {
     /// So many continuous features per atom.
     Features(usize),
 }
-
-/// EDM's scaling of one-hot species.
-const ONE_HOT: f64 = 0.25;
 
 /// The E(3)-equivariant network of EDM, as a denoiser of classes or of continuous features.
 ///
@@ -129,7 +127,7 @@ impl Network for Egnn {
         let (_, n, _) = positions.dims3()?;
         let told = shared(&self.time, t, condition, n, self.dtype)?;
         let own = match self.species {
-            Species::Classes(elements) => (one_hot(x, elements, self.dtype)? * ONE_HOT)?,
+            Species::Classes(elements) => (one_hot(x, elements, self.dtype)? / ONE_HOT)?,
             Species::Features(_) => x.part(1).clone(),
         };
         let (moved, h) = self.body.forward(positions, &Tensor::cat(&[&own, &told], 2)?)?;
