@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{SMALL, done, langevin};
@@ -66,7 +66,8 @@ fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
         fs::write(folder.join("small.toml"), SMALL.replace("steps = 3000", &long)).unwrap();
         let train = |out: &'static str| ["train", "small.toml", "--quiet", "--out", out];
         let resume = [&train("killed")[..], &["--resume"]].concat();
-        if !(killed(folder, &train("killed")) && killed(folder, &resume)) {
+        let start = |args: &[&str]| killed(folder, langevin(folder).args(args));
+        if !(start(&train("killed")) && start(&resume)) {
             continue;
         }
         assert!(!folder.join("killed/model.safetensors").exists());
@@ -82,16 +83,15 @@ fn a_run_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not() {
     panic!("no run was killed before its end");
 }
 
-/// Starts a run and kills it once it has saved a state; false if it was at its end by then.
-fn killed(folder: &Path, args: &[&str]) -> bool {
+/// Starts a run in `folder/killed` and kills it once it has saved a state; false if it was at its end by then.
+pub(super) fn killed(folder: &Path, command: &mut Command) -> bool {
     let newest = || {
         let list = fs::read_dir(folder.join("killed/state"));
         let names = list.into_iter().flatten().flatten().map(|entry| entry.file_name());
         names.filter(|name| name.to_string_lossy().starts_with("step-")).max()
     };
     let before = newest();
-    let mut child =
-        langevin(folder).args(args).stderr(Stdio::null()).spawn().expect("the program starts");
+    let mut child = command.stderr(Stdio::null()).spawn().expect("the program starts");
     // The time limit only keeps a broken program from hanging the test.
     let began = Instant::now();
     while newest() == before && began.elapsed() < Duration::from_secs(120) {
@@ -103,7 +103,7 @@ fn killed(folder: &Path, args: &[&str]) -> bool {
     child.kill().ok();
     let status = child.wait().unwrap();
     let ended = status.success();
-    assert!(ended || status.signal() == Some(9), "{args:?}: {status}");
+    assert!(ended || status.signal() == Some(9), "{command:?}: {status}");
     !ended
 }
 

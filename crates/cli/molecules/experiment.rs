@@ -13,6 +13,7 @@ use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
 use langevin_molecules::space::Molecules;
+use langevin_molecules::species::SpeciesForm;
 use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,10 @@ impl Experiment for MoleculesExperiment {
             let fits = |s: f64| s > 0.0 && s.is_finite();
             require("data.scale_angstrom", scale, fits, "a positive number")?;
         }
+        if self.data.charges && self.data.species == SpeciesForm::Features {
+            let allowed = "false where data.species is \"features\"";
+            return Err(ConfigError::new("data.charges", true, allowed));
+        }
         self.network.check(self.data.species).map_err(|error| error.within("network"))?;
         if self.train.validate_every > 0 && self.data.validation_file.is_none() {
             let allowed = "a file of molecules, since train.validate_every is above 0";
@@ -92,6 +97,14 @@ impl Experiment for MoleculesExperiment {
     fn data(&self) -> Result<Data<Molecules>> {
         let train = read(&self.data.file)?;
         let mut domain = Molecules::measured(&train).expect("a file that was read has molecules");
+        if self.data.charges {
+            let charged = domain.with_charges(&train);
+            let Some(charged) = charged else {
+                let file = self.data.file.display();
+                return refused(format!("data.charges: some molecules in {file} have no charges"));
+            };
+            domain = charged;
+        }
         domain.form = self.data.species;
         domain.scale = self.data.scale_angstrom.unwrap_or(domain.scale);
         for config in &self.data.properties {

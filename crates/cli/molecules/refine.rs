@@ -100,7 +100,8 @@ impl RefineArgs {
         for (i, molecule) in rough.iter().enumerate() {
             let stranger = molecule.species().iter().find(|element| !known.contains(element));
             if let Some(stranger) = stranger {
-                let own: Vec<&str> = known.iter().map(|element| element.symbol()).collect();
+                let own = trained.domain.distinct_elements();
+                let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
                 let (file, number, own) = (self.file.display(), i + 1, own.join(", "));
                 return Err(bad_input(anyhow!(
                     "{file}: molecule {number} has {stranger}, this model makes {own}"

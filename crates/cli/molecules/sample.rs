@@ -108,11 +108,16 @@ impl SampleArgs {
     }
 }
 
-/// With bonds and charges perceived from the geometry.
+/// With bonds, and charges where they are not known, perceived from the geometry.
 fn bonded(molecules: Vec<Molecule>) -> Result<Vec<Molecule>> {
     let one = |molecule: Molecule| {
         let graph = perceive(&molecule).graph;
-        Ok(molecule.with_bonds(graph.bonds())?.with_charges(graph.charges())?)
+        let molecule = molecule.with_bonds(graph.bonds())?;
+        // A model of charges knows its own.
+        if molecule.charges().is_some() {
+            return Ok(molecule);
+        }
+        Ok(molecule.with_charges(graph.charges())?)
     };
     molecules.into_iter().map(one).collect()
 }

@@ -23,6 +23,10 @@ pub struct DataConfig {
     /// How a state says which element an atom is: `"classes"`, or `"features"` as in EDM.
     #[serde(default, skip_serializing_if = "SpeciesForm::is_usual")]
     pub species: SpeciesForm,
+    /// Whether formal charges are part of a state: each element with each of its charges is then a species of
+    /// its own. Every molecule must know its charges.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub charges: bool,
     /// Å per unit of a state's positions; above 0. Left out: the root mean square of the coordinates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_angstrom: Option<f64>,

@@ -43,6 +43,7 @@ impl Formula {
             let count = left.get_mut(element).filter(|count| **count > 0)?;
             *count -= 1;
         }
+        left.retain(|_, count| *count > 0);
         Some(Self(left))
     }
 }
@@ -62,7 +63,11 @@ impl FromStr for Formula {
         while !rest.is_empty() {
             let lower = rest.char_indices().skip(1).find(|(_, c)| !c.is_ascii_lowercase());
             let end = lower.map_or(rest.len(), |(at, _)| at);
-            let element: Element = rest[..end].parse().map_err(|_| error(rest))?;
+            // An element may be parsed from its number too: not here.
+            let symbol = &rest[..end];
+            let named = symbol.starts_with(|c: char| c.is_ascii_uppercase());
+            let element = symbol.parse::<Element>().ok().filter(|_| named);
+            let element = element.ok_or_else(|| error(rest))?;
             let tail = &rest[end..];
             let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
             // Without a number there is one atom; a number too long for any machine is no count.

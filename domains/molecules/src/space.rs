@@ -20,8 +20,12 @@ pub const SPECIES: &str = "species";
 /// What a set of molecules is made of: measured, never written by hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Molecules {
-    /// Elements, by atomic number; a species is a place in this list.
+    /// Elements, by atomic number; a species is a place in this list. With charges, an element stands once for
+    /// each of its charges, the smallest first.
     pub elements: Vec<Element>,
+    /// Formal charges in e of the species, where they are part of a state: as many as elements, else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<i8>,
     /// Å per unit of a state's positions: the root mean square of their centred coordinates, unless given.
     pub scale: f64,
     /// Molecules of each number of atoms.
@@ -52,7 +56,39 @@ impl Molecules {
         // A set of single atoms has no extent to standardise.
         let scale = if square > 0.0 { (square / count as f64).sqrt() } else { 1.0 };
         let (properties, form) = (Vec::new(), SpeciesForm::default());
-        (!molecules.is_empty()).then_some(Self { elements, scale, sizes, properties, form })
+        let charges = Vec::new();
+        (!molecules.is_empty()).then_some(Self {
+            elements,
+            charges,
+            scale,
+            sizes,
+            properties,
+            form,
+        })
+    }
+
+    /// The same, and species are elements with formal charges; nothing if a molecule does not know its own.
+    #[must_use]
+    pub fn with_charges(mut self, molecules: &[Molecule]) -> Option<Self> {
+        let mut kinds = Vec::new();
+        for molecule in molecules {
+            kinds.extend(
+                molecule.species().iter().copied().zip(molecule.charges()?.iter().copied()),
+            );
+            kinds.sort_unstable_by_key(|&(element, charge)| {
+                (element, charge.unsigned_abs(), charge)
+            });
+            kinds.dedup();
+        }
+        (self.elements, self.charges) = kinds.into_iter().unzip();
+        Some(self)
+    }
+
+    /// Elements that it makes, each once.
+    pub fn distinct_elements(&self) -> Vec<Element> {
+        let mut elements = self.elements.clone();
+        elements.dedup();
+        elements
     }
 
     /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.
@@ -89,13 +125,20 @@ impl Molecules {
         Condition::with_flags(tensor(features)?, tensor(shown.collect())?)
     }
 
-    /// Place of `element` in the list of elements.
-    fn species(&self, element: Element) -> Result<u32> {
-        let place = self.elements.iter().position(|&own| own == element);
-        place.map(|place| place as u32).ok_or_else(|| Error::Shape {
-            what: format!("element {element} among {:?}", self.elements),
-            found: vec![usize::from(element.number())],
-            expected: vec![self.elements.len()],
+    /// Place of `element` in the list of elements, with this charge where charges are told apart.
+    fn species(&self, element: Element, charge: Option<i8>) -> Result<u32> {
+        let fits = |i: usize| self.charges.get(i).is_none_or(|&own| charge == Some(own));
+        let place = (0..self.elements.len()).find(|&i| self.elements[i] == element && fits(i));
+        place.map(|place| place as u32).ok_or_else(|| {
+            let charged = match charge.filter(|_| !self.charges.is_empty()) {
+                Some(charge) => format!(" of charge {charge:+}"),
+                None => String::new(),
+            };
+            Error::Shape {
+                what: format!("element {element}{charged} among {:?}", self.elements),
+                found: vec![usize::from(element.number())],
+                expected: vec![self.elements.len()],
+            }
         })
     }
 }
@@ -124,8 +167,12 @@ impl Domain for Molecules {
         }
         let positions = records.iter().flat_map(|molecule| centred(molecule.positions()));
         let positions: Vec<f64> = positions.flatten().map(|x| x / self.scale).collect();
-        let species = records.iter().flat_map(|molecule| molecule.species());
-        let species = species.map(|&e| self.species(e)).collect::<Result<Vec<u32>>>()?;
+        let species = records.iter().flat_map(|molecule| {
+            let charges = molecule.charges();
+            let charge = move |i: usize| charges.map(|charges| charges[i]);
+            molecule.species().iter().enumerate().map(move |(i, &e)| self.species(e, charge(i)))
+        });
+        let species = species.collect::<Result<Vec<u32>>>()?;
         let (batch, device) = (records.len(), &Device::Cpu);
         Ok(State::new(vec![
             Tensor::from_vec(positions, (batch, n, 3), device)?,
@@ -133,7 +180,7 @@ impl Domain for Molecules {
         ]))
     }
 
-    /// Atoms with the elements that the species stand for; positions in Å.
+    /// Atoms with the elements, and charges, that the species stand for; positions in Å.
     ///
     /// # Errors
     /// [`Error::Tensor`], or [`Error::Shape`] if atoms coincide: a state that is no molecule.
@@ -143,7 +190,15 @@ impl Domain for Molecules {
         let one = |(positions, species): (&Vec<Vec<f64>>, &Vec<u32>)| {
             let scaled = |p: &Vec<f64>| std::array::from_fn(|k| p[k] * self.scale);
             let elements = species.iter().map(|&class| self.elements[class as usize]).collect();
-            Molecule::new(elements, positions.iter().map(scaled).collect()).map_err(|error| {
+            let charges = self.charges.iter();
+            let charge = |&class: &u32| charges.clone().nth(class as usize).copied();
+            let charges: Option<Vec<i8>> = species.iter().map(charge).collect();
+            let atoms = Molecule::new(elements, positions.iter().map(scaled).collect());
+            let charged = atoms.and_then(|atoms| match charges {
+                Some(charges) => atoms.with_charges(charges),
+                None => Ok(atoms),
+            });
+            charged.map_err(|error| {
                 let what = format!("a molecule: {error}");
                 Error::Shape { what, found: vec![species.len()], expected: vec![species.len()] }
             })
@@ -196,6 +251,30 @@ mod tests {
             let process_shape = domain.space().factors().nth(1).unwrap().1.shape().len();
             assert_eq!(process_shape, state.part(1).rank() - 1);
         }
+    }
+
+    #[test]
+    fn charges_make_species_of_their_own() {
+        let ammonium = [[0.0; 3], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        let molecule = |charges: Vec<i8>| {
+            let species = vec![Element::N, Element::H, Element::H];
+            Molecule::new(species, ammonium.to_vec()).unwrap().with_charges(charges).unwrap()
+        };
+        let all = [molecule(vec![1, 0, 0]), molecule(vec![0, 0, 0]), molecule(vec![-1, 0, 0])];
+        let domain = Molecules::measured(&all).unwrap();
+        assert!(domain.clone().with_charges(&molecules()).is_none());
+        let domain = domain.with_charges(&all).unwrap();
+        let kinds: Vec<_> = domain.elements.iter().zip(&domain.charges).collect();
+        let (h, n) = (&Element::H, &Element::N);
+        assert_eq!(kinds, [(h, &0), (n, &0), (n, &-1), (n, &1)]);
+        assert_eq!(domain.distinct_elements(), [Element::H, Element::N]);
+        let back = domain.decode(&domain.encode(&all).unwrap()).unwrap();
+        for (back, molecule) in back.iter().zip(&all) {
+            assert_eq!(back.charges(), molecule.charges());
+            assert_eq!(back.species(), molecule.species());
+        }
+        let error = domain.encode(&[molecule(vec![2, 0, 0])]).unwrap_err().to_string();
+        assert!(error.contains("element N of charge +2"), "{error}");
     }
 
     #[test]

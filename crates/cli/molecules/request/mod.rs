@@ -142,7 +142,8 @@ impl RequestArgs {
         let stranger = strange(known).map(|element| ("--scaffold", element));
         let stranger = stranger.or(strange(others.unwrap_or_default()).map(|e| ("--formula", e)));
         if let Some((option, stranger)) = stranger {
-            let own: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
+            let own = domain.distinct_elements();
+            let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
             let own = own.join(", ");
             return refused(format!("{option}: found {stranger}, this model makes {own}"));
         }
