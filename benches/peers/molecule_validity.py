@@ -1,7 +1,7 @@
 """Validity and uniqueness of molecules, this crate against RDKit, on real molecules clean and noised.
 
     cargo build --release -p langevin-molecules --example validity
-    python benches/peers/molecule_validity.py [--data DIR] [--limit N] [--out FILE]
+    python benches/peers/molecule_validity.py --machine MACHINE --date DATE [--data DIR] [--limit N]
 
 Both sides read the same XYZ file (5 decimals). The RDKit side follows the protocol: bond orders by the
 distance table, explicit hydrogens, no charges; valid if sanitisation succeeds; named by the canonical
@@ -180,12 +180,51 @@ def perceived(molecules, scratch):
     return {"molecules": len(molecules), **count, "others": others[:20], "seconds": seconds, "seconds_rdkit": peer_seconds}
 
 
+def house_rows(result):
+    """The rows of docs/results: what must hold, and what was counted."""
+    def row(what, value, unit="", bar=None):
+        found = {"what": what, "value": value, "unit": unit}
+        if bar is not None:
+            found |= {"bar": bar, "holds": value >= float(bar[3:]) if bar.startswith(">=") else value <= float(bar[3:])}
+        return found
+
+    rows, clean = [], result["distance_protocol"][0]
+    if result["split"] == "test":
+        rows.append(row("test split: atoms stable, 99.42 ± 0.01 expected", round(100 * clean["atoms_stable"], 3), "%", ">= 99.41"))
+        rows.append(row("test split: molecules stable, 95.63 ± 0.01 expected", round(100 * clean["molecules_stable"], 3), "%", ">= 95.62"))
+    for level in result["distance_protocol"]:
+        name = f"{level['molecules']} molecules, noise {level['noise_angstrom']} \u00c5"
+        rows.append(row(f"{name}: verdicts that differ from RDKit's", level["verdicts_differ"], "", "<= 0"))
+        alike = max(level["distinct"], level["distinct_rdkit"], level["distinct_jointly"])
+        fewest = min(level["distinct"], level["distinct_rdkit"], level["distinct_jointly"])
+        rows.append(row(f"{name}: molecules told apart by one side only", alike - fewest, "", "<= 0"))
+    graph = result["graph_protocol"]
+    answered = graph["molecules"] - graph["peer_fails"]
+    same = round(100 * graph["same_molecule"] / answered, 2)
+    rows.append(row("graph protocol: same molecule as RDKit's perception, of those that it perceives", same, "%"))
+    rows.append(row("graph protocol: molecules that RDKit's perception cannot read", graph["peer_fails"]))
+    rows.append(row("graph protocol: molecules without a closed shell", graph["molecules"] - graph["closed_shell"], "", "<= 0"))
+    return rows
+
+
+def write_house(result, args):
+    head = {"topic": "molecule_validity", "command": "python benches/peers/molecule_validity.py --machine MACHINE --date DATE",
+            "version": f"RDKit {result['rdkit']}", "machine": args.machine, "date": args.date}
+    fields = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in head.items())
+    body = ",\n".join("    " + json.dumps(r, ensure_ascii=False) for r in house_rows(result))
+    with open(args.out, "w") as file:
+        file.write(f"{{\n{fields},\n  \"rows\": [\n{body}\n  ]\n}}\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default=os.environ.get("LANGEVIN_DATA", BESIDE))
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="only the first N molecules")
-    parser.add_argument("--out", help="write the rows here as JSON")
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", required=True)
+    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "molecule_validity.json"))
+    parser.add_argument("--details", help="write everything that was counted here as JSON")
     args = parser.parse_args()
     RDLogger.DisableLog("rdApp.*")
     folder = os.path.join(args.data, "molecules", "qm9_chno")
@@ -196,9 +235,10 @@ def main():
     result = {"rdkit": rdBase.rdkitVersion, "split": args.split, "distance_protocol": rows, "pooled": distinct(sum(pairs, [])), "graph_protocol": graph}
     text = json.dumps(result, indent=1)
     print(text)
-    if args.out:
-        with open(args.out, "w") as file:
+    if args.details:
+        with open(args.details, "w") as file:
             file.write(text + "\n")
+    write_house(result, args)
 
 
 if __name__ == "__main__":
