@@ -172,3 +172,59 @@ pub fn carry(
     }
     Ok(x)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+    use crate::factor::{Euclidean, Space};
+    use crate::path::tests_support::Linear;
+    use crate::rng::ids;
+    use crate::{Purpose, Seed, Silent};
+
+    /// Estimates one more than it was told, 0 if it was told nothing; remembers what it was told.
+    struct Counting<'a> {
+        told: f64,
+        heard: &'a Mutex<Vec<f64>>,
+    }
+
+    impl Denoiser for Counting<'_> {
+        fn denoise(&self, x_t: &State, _: &Times) -> Result<Estimate> {
+            self.heard.lock().unwrap().push(self.told);
+            x_t.map(|x| Ok((x.zeros_like()? + (self.told + 1.0))?))
+        }
+
+        fn recalling<'b>(&'b self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'b>> {
+            let told = previous.part(0).max_all().unwrap().to_scalar::<f64>().unwrap();
+            Some(Box::new(Counting { told, heard: self.heard }))
+        }
+    }
+
+    /// Asks twice a step, as correctors do.
+    #[derive(Debug)]
+    struct Twice;
+
+    impl Sampler for Twice {
+        fn step(&self, stage: &Stage, x: State, _: &mut Rng) -> Result<Arrival> {
+            for t in [stage.t, stage.s] {
+                stage.denoiser.denoise(&x, &Times::all(1, t))?;
+            }
+            Ok(Arrival { x, past: None })
+        }
+    }
+
+    #[test]
+    fn each_step_is_told_the_last_estimate_of_the_step_before() {
+        let process = Process::new(&Space::of("x", Euclidean::new(&[1])), Arc::new(Linear));
+        let heard = Mutex::new(Vec::new());
+        let denoiser = Counting { told: -1.0, heard: &heard };
+        let grid = TimeGrid::linear(1.0, 0.0, 3).unwrap();
+        let x = State::single(Tensor::zeros((1, 1), DType::F64, &Device::Cpu).unwrap());
+        let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 1), 0);
+        carry(&process, &denoiser, &Twice, &grid, x, &rng, &mut Silent).unwrap();
+        assert_eq!(*heard.lock().unwrap(), [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+}
