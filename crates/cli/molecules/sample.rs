@@ -63,7 +63,7 @@ impl SampleArgs {
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
-        let request = self.request.plan(&trained.domain)?;
+        let request = self.request.plan(&trained)?;
         let count = request.count().or(self.count).unwrap_or(100);
         if count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");

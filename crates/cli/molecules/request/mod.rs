@@ -3,7 +3,7 @@
 mod properties;
 mod sizes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -22,6 +22,7 @@ use serde::Serialize;
 use self::properties::{Wishes, each_its_own, same_for_all};
 use self::sizes::{SizeRange, Sizes};
 use super::sample::Trained;
+use super::shipped;
 use crate::generate::Chunk;
 use crate::{bad_input, refused};
 
@@ -44,10 +45,13 @@ pub struct RequestArgs {
     /// units; an empty cell asks for nothing. There are as many molecules as rows.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["atoms", "formula", "property", "scaffold"])]
     each: Option<PathBuf>,
-    /// Weight w of the answer with properties against the one without: 1 changes nothing, more
-    /// exaggerates what the properties make of it.
+    /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what tells the
+    /// two apart. The weaker one is the model without its properties, or --weaker.
     #[arg(long, value_name = "W")]
     guidance: Option<f64>,
+    /// A smaller or less trained model to be guided away from (autoguidance).
+    #[arg(long, value_name = "MODEL", requires = "guidance")]
+    weaker: Option<PathBuf>,
     /// File with one molecule, of which every sample contains the atoms in the same shape.
     #[arg(long, value_name = "FILE")]
     scaffold: Option<PathBuf>,
@@ -66,18 +70,21 @@ pub struct Request {
     /// What is known of the first atoms.
     known: Known,
     wishes: Wishes,
-    /// How far to go away from the answer without properties.
+    /// How far to go away from a weaker answer.
     contrast: Option<Contrast>,
+    /// Who gives the weaker answer, if not the model without its properties.
+    weaker: Option<Trained>,
     /// Times that each step is taken.
     repeats: usize,
 }
 
 impl RequestArgs {
-    /// Everything checked against `domain`.
+    /// Everything checked against `trained`.
     ///
     /// # Errors
     /// The option, what was found and what is allowed.
-    pub fn plan(&self, domain: &Molecules) -> Result<Request> {
+    pub fn plan(&self, trained: &Trained) -> Result<Request> {
+        let domain = &trained.domain;
         if self.formula.is_some() || self.scaffold.is_some() {
             super::require_classes(domain, "--formula and --scaffold")?;
         }
@@ -113,9 +120,11 @@ impl RequestArgs {
             Some(path) => each_its_own(path, domain)?,
             None => (Sizes::Law(sizes), same_for_all(&self.property, domain)?),
         };
-        if self.guidance.is_some() && self.property.is_empty() && self.each.is_none() {
-            return refused("--guidance: needs --property or --each");
+        let asked = !self.property.is_empty() || self.each.is_some();
+        if self.guidance.is_some() && !asked && self.weaker.is_none() {
+            return refused("--guidance: needs --property, --each, or another model as --weaker");
         }
+        let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
         let contrast = self.guidance.map(|weight| {
             let (log_snr_min, log_snr_max) = (f64::NEG_INFINITY, f64::INFINITY);
             let config = ContrastConfig { weight, log_snr_min, log_snr_max };
@@ -126,7 +135,7 @@ impl RequestArgs {
             return refused("--repeats: found 0, allowed: at least 1");
         }
         let repeats = if scaffold.is_some() { self.repeats } else { 1 };
-        Ok(Request { sizes, known, wishes, contrast, repeats })
+        Ok(Request { sizes, known, wishes, contrast, weaker, repeats })
     }
 
     fn check(
@@ -175,6 +184,19 @@ impl RequestArgs {
     }
 }
 
+/// The model in `path`, to be guided away from by `trained`.
+fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
+    let (weaker, _) = shipped::read(path)?;
+    let alike = |a: &Trained, b: &Trained| {
+        let (a_method, b_method) = (&a.experiment.method, &b.experiment.method);
+        (&a.domain, &a_method.path) == (&b.domain, &b_method.path)
+    };
+    if !alike(&weaker, trained) {
+        return refused("--weaker: data or path of the two models differ");
+    }
+    Ok(weaker)
+}
+
 impl Request {
     /// Number of samples where each is asked for something of its own.
     pub fn count(&self) -> Option<usize> {
@@ -201,7 +223,11 @@ impl Request {
             None => Arc::new(told),
             Some(rule) => {
                 let process = trained.process.clone();
-                Arc::new(rule.guide(process, told, network(condition.hidden()?)))
+                let weaker = match &self.weaker {
+                    Some(weaker) => Counted::new(weaker.denoiser_of(condition), tally),
+                    None => network(condition.hidden()?),
+                };
+                Arc::new(rule.guide(process, told, weaker))
             }
         };
         if self.known.is_empty() {
