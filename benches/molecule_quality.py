@@ -89,9 +89,16 @@ def main():
                 rows += [row(f"{name}: {metric}", metrics[metric], "") for metric in DISTANCES]
                 graph = measured(samples, work, protocol="graph", against=args.train)
                 rows += of_protocol(f"{name}, graph protocol", graph)
+                rows.append(row(f"{name}, graph protocol: closed shell", 100 * graph["closed shell"]))
             print(name, {metric: metrics[metric] for metric in PERCENT}, f"{seconds:.0f} s", flush=True)
+            # After each number of evaluations: a run that is stopped keeps what it has.
+            write(args, rows)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         rows.append(row("memory of sampling and evaluation, at most", peak, "GiB", bar=4, at_least=False))
+        write(args, rows)
+
+
+def write(args, rows):
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True)
     shown = f"python benches/molecule_quality.py --model {args.model} --count {args.count} --train TRAIN --test TEST " \
             "--machine MACHINE --date DATE"
