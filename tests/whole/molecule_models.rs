@@ -208,6 +208,25 @@ fn compositions_sizes_and_scaffolds_are_kept_exactly() {
     assert!((square.sqrt() - 1.43).abs() < 1e-4, "C–O is {}", square.sqrt());
 }
 
+/// Away from a model of fewer steps: other molecules than without, and only from one of the same data.
+#[test]
+fn a_weaker_model_guides() {
+    let folder = trained();
+    let folder = folder.path();
+    done(folder, &["train", "small.toml", "--steps", "5", "--out", "weak", "--quiet"]);
+    let sample = |more: &[&str], out: &str| {
+        let args = ["sample", "run", "--count", "4", "--quiet", "--out", out];
+        done(folder, &[&args[..], more].concat());
+        fs::read_to_string(folder.join(out)).unwrap().lines().nth(2).unwrap().to_owned()
+    };
+    let alone = sample(&[], "alone.extxyz");
+    assert_eq!(alone, sample(&["--weaker", "weak", "--guidance", "1"], "one.extxyz"));
+    assert_ne!(alone, sample(&["--weaker", "weak", "--guidance", "2"], "two.extxyz"));
+    let args = ["sample", "run", "--weaker", "qm9", "--guidance", "2", "--out", "y.xyz"];
+    refused(folder, &args, "--weaker: data or path of the two models differ");
+    refused(folder, &["sample", "run", "--guidance", "2", "--out", "y.xyz"], "--guidance: needs");
+}
+
 /// Rows of a table are molecules of their own, in their order.
 #[test]
 fn each_molecule_can_be_asked_for_something_of_its_own() {
@@ -263,6 +282,10 @@ fn refining_keeps_elements_and_order_and_moves_little() {
     let args = ["refine", "rough.xyz", "--model", "run", "--strength", "0.02", "--quiet"];
     done(folder, &[&args[..], &["--out", "fine.xyz"]].concat());
     assert_eq!(symbols(&folder.join("rough.xyz")), symbols(&folder.join("fine.xyz")));
+    done(folder, &[&args[..], &["--out", "fine.sdf"]].concat());
+    let text = fs::read_to_string(folder.join("fine.sdf")).unwrap();
+    let counts = text.lines().nth(3).unwrap();
+    assert_eq!((&counts[..3], &counts[3..6]), ("  5", "  4"), "methane has four bonds");
     done(folder, &[&args[..], &["--threads", "1", "--out", "again.xyz"]].concat());
     let bytes = |name: &str| fs::read(folder.join(name)).unwrap();
     assert_eq!(bytes("fine.xyz"), bytes("again.xyz"));

@@ -17,7 +17,7 @@ use langevin_molecules::element::Element;
 use langevin_molecules::known::Known;
 use langevin_molecules::record::Molecule;
 
-use super::sample::{Trained, decoded};
+use super::sample::{Trained, decoded, with_bonds_if_held};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generation};
@@ -86,6 +86,7 @@ impl RefineArgs {
             ("config", serde_json::to_string(&trained.experiment)?),
         ]
         .map(|(key, value)| (key.to_owned(), value));
+        let refined = with_bonds_if_held(refined, &self.out)?;
         write_molecules(&self.out, &refined, &provenance, self.force)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
         if !self.options.quiet {

@@ -1,7 +1,7 @@
 //! `langevin molecules sample`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use langevin_core::{Domain, Error, Seed, Silent, State};
@@ -90,7 +90,7 @@ impl SampleArgs {
         if failed > 0 {
             eprintln!("warning: {failed} samples have atoms in one place and are left out");
         }
-        let molecules = if self.with_bonds() { bonded(molecules)? } else { molecules };
+        let molecules = with_bonds_if_held(molecules, &self.out)?;
         write_molecules(&self.out, &molecules, &provenance, self.force)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
         if !self.options.quiet {
@@ -99,17 +99,18 @@ impl SampleArgs {
         }
         Ok(Ending::Done)
     }
-
-    /// Whether the format has room for bonds.
-    fn with_bonds(&self) -> bool {
-        let name = self.out.to_string_lossy().to_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        !name.ends_with("xyz")
-    }
 }
 
-/// With bonds, and charges where they are not known, perceived from the geometry.
-fn bonded(molecules: Vec<Molecule>) -> Result<Vec<Molecule>> {
+/// Where the format of `out` has room for them: with bonds, and charges where they are not known, perceived from
+/// the geometry.
+///
+/// # Errors
+/// None that a molecule can cause.
+pub fn with_bonds_if_held(molecules: Vec<Molecule>, out: &Path) -> Result<Vec<Molecule>> {
+    let name = out.to_string_lossy().to_lowercase();
+    if name.strip_suffix(".gz").unwrap_or(&name).ends_with("xyz") {
+        return Ok(molecules);
+    }
     let one = |molecule: Molecule| {
         let graph = perceive(&molecule).graph;
         let molecule = molecule.with_bonds(graph.bonds())?;
