@@ -97,7 +97,7 @@ impl Generation<'_> {
         Ok((State::concat(&x)?, evaluations, observers))
     }
 
-    /// Reference samples for `places` of `shape`d states, made ready for the first time of the grid.
+    /// Reference samples of `process` for `places`, made ready for the first time of the grid.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.

@@ -168,12 +168,7 @@ impl LikelihoodArgs {
         let domain = &trained.domain;
         let x_0 = domain.encode(molecules)?;
         let process = trained.process.shaped_like(&x_0);
-        let label = |molecule: &Molecule| {
-            let of = |name: &String| molecule.labels().get(name).copied();
-            domain.properties.iter().map(|property| of(&property.name)).collect()
-        };
-        let labels: Vec<Vec<Option<f64>>> = molecules.iter().map(label).collect();
-        let denoiser = trained.denoiser_of(domain.condition(&labels, DType::F32)?);
+        let denoiser = trained.denoiser_of(domain.condition_of(molecules, DType::F32)?);
         let ids: Vec<SampleId> = places.iter().flat_map(|&place| ids(place as u64, 1)).collect();
         let mut rng = Rng::new(Seed(self.seed), Purpose::Evaluation, ids, 0);
         let bound = Bound::new(&process, &denoiser, grid)?;

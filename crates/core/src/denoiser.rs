@@ -41,47 +41,26 @@ pub trait Denoiser: Send + Sync {
     }
 }
 
-impl<D: Denoiser + ?Sized> Denoiser for Box<D> {
-    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        (**self).denoise(x_t, t)
-    }
+/// Whoever points to a denoiser is one.
+macro_rules! pointers {
+    ($($pointer:ty),*) => {$(
+        impl<D: Denoiser + ?Sized> Denoiser for $pointer {
+            fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
+                (**self).denoise(x_t, t)
+            }
 
-    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        (**self).denoise_rows(x_t, t, rows)
-    }
+            fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
+                (**self).denoise_rows(x_t, t, rows)
+            }
 
-    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
-        (**self).recalling(previous)
-    }
+            fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
+                (**self).recalling(previous)
+            }
+        }
+    )*};
 }
 
-impl<D: Denoiser + ?Sized> Denoiser for &D {
-    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        (**self).denoise(x_t, t)
-    }
-
-    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        (**self).denoise_rows(x_t, t, rows)
-    }
-
-    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
-        (**self).recalling(previous)
-    }
-}
-
-impl<D: Denoiser + ?Sized> Denoiser for Arc<D> {
-    fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        (**self).denoise(x_t, t)
-    }
-
-    fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        (**self).denoise_rows(x_t, t, rows)
-    }
-
-    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
-        (**self).recalling(previous)
-    }
-}
+pointers!(&D, Box<D>, Arc<D>);
 
 /// A shared count of the samples that denoisers were asked about.
 #[derive(Debug, Clone, Default)]

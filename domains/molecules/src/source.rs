@@ -6,7 +6,6 @@ use candle_core::DType;
 use langevin_core::{Batch, Domain, Result, Rng, Source};
 use langevin_kernels::rng::tag;
 
-use crate::property::Property;
 use crate::record::Molecule;
 use crate::space::Molecules;
 
@@ -56,12 +55,7 @@ impl Source for MoleculeSource {
         };
         let records: Vec<Molecule> = rng.streams().into_iter().map(pick).collect();
         let state = self.domain.encode(&records)?;
-        let value = |molecule: &Molecule| {
-            let of = |property: &Property| molecule.labels().get(&property.name).copied();
-            self.domain.properties.iter().map(of).collect()
-        };
-        let values: Vec<Vec<Option<f64>>> = records.iter().map(value).collect();
-        let condition = self.domain.condition(&values, self.dtype)?;
+        let condition = self.domain.condition_of(&records, self.dtype)?;
         Ok(Batch { x_0: state.to_dtype(self.dtype)?, x_1: None, condition })
     }
 

@@ -125,6 +125,18 @@ impl Molecules {
         Condition::with_flags(tensor(features)?, tensor(shown.collect())?)
     }
 
+    /// What the network is told of `molecules`: their labels, hidden where they have none.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] only.
+    pub fn condition_of(&self, molecules: &[Molecule], dtype: DType) -> Result<Condition> {
+        let labels = |molecule: &Molecule| {
+            let of = |property: &Property| molecule.labels().get(&property.name).copied();
+            self.properties.iter().map(of).collect()
+        };
+        self.condition(&molecules.iter().map(labels).collect::<Vec<_>>(), dtype)
+    }
+
     /// Place of `element` in the list of elements, with this charge where charges are told apart.
     fn species(&self, element: Element, charge: Option<i8>) -> Result<u32> {
         let fits = |i: usize| self.charges.get(i).is_none_or(|&own| charge == Some(own));
