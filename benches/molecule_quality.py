@@ -14,10 +14,14 @@ import json
 import os
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
+import results_file  # noqa: E402
+
 LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
 CURVE = (5, 8, 10, 20, 50, 100)
 # EDM at 1000 evaluations, GeoLDM at 1000 and respaced to 8: domains/molecules notes the sources.
@@ -102,12 +106,7 @@ def write(args, rows):
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True)
     shown = f"python benches/molecule_quality.py --model {args.model} --count {args.count} --train TRAIN --test TEST " \
             "--machine MACHINE --date DATE"
-    head = {"topic": "molecules", "command": shown, "version": version.stdout.split()[1],
-            "machine": args.machine, "date": args.date}
-    with open(args.out, "w") as file:
-        fields = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in head.items())
-        body = ",\n".join("    " + json.dumps(r, ensure_ascii=False) for r in rows)
-        file.write(f"{{\n{fields},\n  \"rows\": [\n{body}\n  ]\n}}\n")
+    results_file.write(args.out, "molecules", shown, version.stdout.split()[1], args.machine, args.date, rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ RDKit's perception from geometry (rdDetermineBonds) on the clean molecules.
 import argparse, gzip, json, os, subprocess, tempfile, time
 
 import numpy as np
+import results_file
 from rdkit import Chem, RDLogger, rdBase
 from rdkit.Chem import rdDetermineBonds
 
@@ -207,15 +208,6 @@ def house_rows(result):
     return rows
 
 
-def write_house(result, args):
-    head = {"topic": "molecule_validity", "command": "python benches/peers/molecule_validity.py --machine MACHINE --date DATE",
-            "version": f"RDKit {result['rdkit']}", "machine": args.machine, "date": args.date}
-    fields = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in head.items())
-    body = ",\n".join("    " + json.dumps(r, ensure_ascii=False) for r in house_rows(result))
-    with open(args.out, "w") as file:
-        file.write(f"{{\n{fields},\n  \"rows\": [\n{body}\n  ]\n}}\n")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default=os.environ.get("LANGEVIN_DATA", BESIDE))
@@ -238,7 +230,9 @@ def main():
     if args.details:
         with open(args.details, "w") as file:
             file.write(text + "\n")
-    write_house(result, args)
+    command = "python benches/peers/molecule_validity.py --machine MACHINE --date DATE"
+    version = f"RDKit {result['rdkit']}"
+    results_file.write(args.out, "molecule_validity", command, version, args.machine, args.date, house_rows(result))
 
 
 if __name__ == "__main__":
