@@ -33,6 +33,9 @@ pub struct Method {
     /// Weights of the factors' losses, by name; 1 where none is given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
+    /// Parts of the training in which a factor is given, by name: the others are made for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub give: BTreeMap<String, f64>,
     /// What training minimises.
     pub objective: ObjectiveConfig,
     /// How sampling walks.
@@ -67,6 +70,14 @@ impl Method {
             let fits = |w: f64| w >= 0.0 && w.is_finite();
             require(&format!("method.weights.{name}"), weight, fits, "a number of at least 0")?;
         }
+        for (name, &chance) in &self.give {
+            let fits = |p: f64| p > 0.0 && p < 1.0;
+            require(&format!("method.give.{name}"), chance, fits, "in (0, 1)")?;
+        }
+        if self.give.len() > 1 {
+            let found = self.give.len();
+            return Err(ConfigError::new("method.give", found, "one factor at most"));
+        }
         let path = self.path.build().map_err(within("path"))?;
         self.sampler.check(path.as_ref()).map_err(within("sampler"))?;
         let divides = matches!(self.head, Head::Noise | Head::Score | Head::Edm { .. });
@@ -91,13 +102,23 @@ impl Method {
     /// If a weight is given to a factor that the space lacks.
     pub fn process(&self, space: &Space, plan: &MethodPlan) -> AnyResult<Process> {
         let names: Vec<&str> = space.factors().map(|(name, _)| name).collect();
-        if let Some(stranger) = self.weights.keys().find(|name| !names.contains(&name.as_str())) {
-            let key = format!("method.weights.{stranger}");
+        let all = self.weights.keys().map(|name| ("weights", name));
+        let all = all.chain(self.give.keys().map(|name| ("give", name)));
+        if let Some((section, stranger)) =
+            all.clone().find(|(_, name)| !names.contains(&name.as_str()))
+        {
+            let key = format!("method.{section}.{stranger}");
             let found = "a factor that does not exist";
             return Err(bad_input(ConfigError::new(key, found, names.join(", "))));
         }
         let weight = |name: &str| self.weights.get(name).copied().unwrap_or(1.0);
         Ok(Process::new(space, plan.path.clone()).weighted(weight))
+    }
+
+    /// The factor of `space` that is given in a part of the training, and which part.
+    pub fn given(&self, space: &Space) -> Option<(usize, f64)> {
+        let (name, &chance) = self.give.iter().next()?;
+        Some((space.factors().position(|(own, _)| own == name)?, chance))
     }
 }
 

@@ -31,6 +31,7 @@ hide_condition = 0.2
 path = { kind = "linear" }
 coupling = { kind = "equivariant" }
 weights = { species = 0.2 }
+give = { species = 0.5 }
 objective = { kind = "denoising", weighting = { kind = "inverse_noise", power = 2, most = 100 }, times = { kind = "power", exponent = 2.0 } }
 sampler = { kind = "ddim" }
 grid = { kind = "geometric", steps = 6, t_min = 0.05 }
@@ -190,6 +191,16 @@ fn compositions_sizes_and_scaffolds_are_kept_exactly() {
         let count = |symbol: &str| molecule.iter().filter(|own| *own == symbol).count();
         assert_eq!((count("C"), count("H"), count("O"), molecule.len()), (2, 6, 1, 9));
     }
+    // Compositions of the data: methane, water, methanol; of six atoms there is the last one alone.
+    let kinds = [["C", "H", "H", "H", "H"].as_slice(), &["H", "H", "O"]];
+    for mut molecule in sample(&["--species", "data", "--atoms", "3..5"], "data.xyz") {
+        molecule.sort_unstable();
+        assert!(kinds.contains(&&molecule.iter().map(String::as_str).collect::<Vec<_>>()[..]));
+    }
+    // The gaps tell which: 8 eV is water's.
+    let asked = ["--species", "data", "--property", "gap=8.05 eV"];
+    let water = sample(&asked, "water.xyz").iter().filter(|molecule| molecule.len() == 3).count();
+    assert!(water >= 3, "{water} of 5 are water");
     assert!(sample(&["--atoms", "7"], "seven.xyz").iter().all(|molecule| molecule.len() == 7));
     let core = "3\ncore\nC 0 0 0\nO 1.43 0 0\nH 1.75 0.91 0\n";
     fs::write(folder.join("core.xyz"), core).unwrap();
@@ -264,9 +275,15 @@ fn what_cannot_be_is_named_and_nothing_is_written() {
     refused(folder, &sample(&[&scaffold[..], &["--atoms", "2"]].concat()), "3 atoms do not fit");
     refused(folder, &sample(&[&scaffold[..], &["--formula", "CH4"]].concat()), "not part of it");
     refused(folder, &sample(&["--atoms", "40..50"]), "they have 3 to 6 atoms");
+    let seven = ["--species", "data", "--atoms", "7"];
+    refused(folder, &sample(&seven), "no molecule of the training data has such a size");
     refused(folder, &["sample", "run", "--out", "x.pdb"], "x.pdb");
     refused(folder, &["sample", "nothing", "--out", "x.sdf"], "no model nothing");
     assert!(!folder.join("x.sdf").exists());
+    let misgiven = SMALL.replace("give = { species = 0.5 }", "give = { positions = 0.5 }");
+    fs::write(folder.join("misgiven.toml"), misgiven).unwrap();
+    let args = ["train", "misgiven.toml", "--out", "other"];
+    refused(folder, &args, "method.give: found positions, allowed: species");
     let other = SMALL.replace("label = \"gap\"", "label = \"mu\"");
     fs::write(folder.join("other.toml"), other).unwrap();
     let args = ["train", "other.toml", "--out", "other"];

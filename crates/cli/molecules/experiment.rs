@@ -7,12 +7,13 @@ use anyhow::Result;
 use candle_core::DType;
 use langevin_core::{ConfigError, Network, Process, Source, config::require};
 use langevin_datasets::read_molecules;
+use langevin_molecules::composition::Composition;
 use langevin_molecules::config::DataConfig;
 use langevin_molecules::network::NetworkConfig;
 use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
-use langevin_molecules::space::Molecules;
+use langevin_molecules::space::{Molecules, SPECIES};
 use langevin_molecules::species::SpeciesForm;
 use langevin_nn::Builder;
 use langevin_train::TrainConfig;
@@ -75,6 +76,13 @@ impl Experiment for MoleculesExperiment {
             let allowed = "false where data.species is \"features\"";
             return Err(ConfigError::new("data.charges", true, allowed));
         }
+        if let Some(factor) = self.method.give.keys().find(|name| *name != SPECIES) {
+            return Err(ConfigError::new("method.give", factor, SPECIES));
+        }
+        if !self.method.give.is_empty() && !matches!(self.network, NetworkConfig::ScalarVector(_)) {
+            let allowed = "nothing: this network is not told of species that are given";
+            return Err(ConfigError::new("method.give", SPECIES, allowed));
+        }
         self.network.check(self.data.species).map_err(|error| error.within("network"))?;
         if self.train.validate_every > 0 && self.data.validation_file.is_none() {
             let allowed = "a file of molecules, since train.validate_every is above 0";
@@ -116,6 +124,9 @@ impl Experiment for MoleculesExperiment {
             };
             domain.properties.push(property);
         }
+        if !self.method.give.is_empty() {
+            domain.compositions = Composition::measured(&train, &domain)?;
+        }
         let source = |molecules| -> Arc<dyn Source> {
             Arc::new(MoleculeSource::new(domain.clone(), molecules, DType::F32))
         };
@@ -132,8 +143,8 @@ impl Experiment for MoleculesExperiment {
         domain: &Molecules,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        let conditions = 2 * domain.properties.len();
-        self.network.build(builder, domain.form, domain.elements.len(), conditions)
+        let (conditions, given) = (2 * domain.properties.len(), !self.method.give.is_empty());
+        self.network.build(builder, domain.form, domain.elements.len(), conditions, given)
     }
 }
 

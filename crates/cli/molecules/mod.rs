@@ -14,8 +14,6 @@ mod train;
 mod xtb;
 
 use clap::Subcommand;
-use langevin_molecules::space::Molecules;
-use langevin_molecules::species::SpeciesForm;
 
 use crate::{Ending, refused};
 
@@ -50,12 +48,12 @@ impl MoleculesCommand {
     }
 }
 
-/// Nothing if the species of a model's atoms can be held, which `what` needs.
-fn require_classes(domain: &Molecules, what: &str) -> anyhow::Result<()> {
-    match domain.form {
-        SpeciesForm::Classes => Ok(()),
-        SpeciesForm::Features => refused(format!(
-            "{what}: found a model with data.species = \"features\", allowed: one with \"classes\""
-        )),
+/// Nothing if the species of a model's atoms can be given, which `what` needs.
+fn require_given(trained: &sample::Trained, what: &str) -> anyhow::Result<()> {
+    if trained.experiment.method.give.is_empty() {
+        return refused(format!(
+            "{what}: found a model that makes the species itself, allowed: one trained with method.give.species"
+        ));
     }
+    Ok(())
 }

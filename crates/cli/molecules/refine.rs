@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::{DType, Device};
 use langevin_core::rng::ids;
 use langevin_core::{
-    Condition, Counted, Denoiser, Domain, Estimate, Purpose, Rng, SampleId, Seed, Silent, State,
-    TimeGrid, Times,
+    Counted, Domain, Purpose, Rng, SampleId, Seed, Silent, State, TimeGrid, Times,
 };
 use langevin_datasets::{check_molecule_target, read_molecules, write_molecules};
-use langevin_diffusion::guidance::Projected;
-use langevin_molecules::element::Element;
-use langevin_molecules::known::Known;
 use langevin_molecules::record::Molecule;
+use langevin_molecules::space::SPECIES_FACTOR;
 
 use super::sample::{Trained, decoded, with_bonds_if_held};
 use super::shipped;
@@ -24,6 +20,9 @@ use crate::generate::{Chunk, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
+
+/// Molecules computed together; no result depends on it.
+const BATCH: usize = 32;
 
 /// Bring rough geometries to what a model has learnt: some noise is added and taken away again.
 ///
@@ -69,7 +68,7 @@ impl RefineArgs {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));
         }
         let (mut trained, hash) = shipped::read(&self.model)?;
-        super::require_classes(&trained.domain, "refine")?;
+        super::require_given(&trained, "refine")?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
         self.check(&trained, &rough)?;
@@ -118,24 +117,20 @@ impl RefineArgs {
         rough: &[Molecule],
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Molecule>> {
-        // Atoms in the same order are refined together: what is known of them is the same.
-        let mut alike: BTreeMap<&[Element], Vec<usize>> = BTreeMap::new();
+        let mut by_size: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, molecule) in rough.iter().enumerate() {
-            alike.entry(molecule.species()).or_default().push(place);
+            by_size.entry(molecule.len()).or_default().push(place);
         }
         let seed = Seed(self.seed);
         let grid = self.grid(trained)?;
         let generation = Generation { grid: &grid, ..trained.generation(seed, 1, finished) };
-        let chunks = alike.values().map(|places| self.chunk(trained, rough, places));
+        let chunks = by_size.values().rev().flat_map(|places| places.chunks(BATCH));
+        let chunks = chunks.map(|places| self.chunk(trained, rough, places));
         let chunks = chunks.collect::<Result<Vec<_>>>()?;
-        let denoiser_of = |chunk: &Chunk, tally: &_| -> langevin_core::Result<Arc<dyn Denoiser>> {
+        let denoiser_of = |chunk: &Chunk, tally: &_| {
             let none = vec![vec![None; trained.domain.properties.len()]; chunk.places.len()];
-            let condition: Condition = trained.domain.condition(&none, DType::F32)?;
-            let network = Counted::new(trained.denoiser_of(condition), tally);
-            let clean = trained.domain.encode(&rough[chunk.places[0]..=chunk.places[0]])?;
-            let species = clean.part(1).flatten_all()?.to_vec1::<u32>()?;
-            let known = Known { species, ..Known::default() };
-            Ok(Arc::new(Projected::new(network, move |x: &Estimate| known.of_estimate(x))))
+            let condition = trained.domain.condition(&none, DType::F32)?.giving(SPECIES_FACTOR);
+            Ok(Counted::new(trained.denoiser_of(condition), tally))
         };
         let done = generation.carry(&chunks, denoiser_of, || Silent)?;
         let refined = decoded(trained, &chunks, &done.x, rough.len())?;
@@ -164,11 +159,14 @@ impl RefineArgs {
         let ids: Vec<SampleId> = places.iter().flat_map(|&i| ids(i as u64, 1)).collect();
         let mut rng = Rng::new(Seed(self.seed), Purpose::Reference, ids, 0);
         let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng)?;
+        let x_1 = x_1.with_part(SPECIES_FACTOR, x_0.part(SPECIES_FACTOR));
         let coupling = &trained.plan.method.coupling;
-        let x_1 = coupling.align(&process, &x_0, &x_1)?.unwrap_or(x_1);
+        let given = Some(SPECIES_FACTOR);
+        let x_1 = coupling.align(&process, &x_0, &x_1, given)?.unwrap_or(x_1);
         let t = Times::all(places.len(), self.strength);
         let points = process.path_points(&x_0, &x_1, &t, &mut rng)?;
         let x = State::new(points.into_iter().map(|point| point.x_t).collect());
-        Ok(Chunk { places: places.to_vec(), x })
+        let sampler = trained.plan.method.sampler.clone();
+        Ok(Chunk { places: places.to_vec(), x, sampler })
     }
 }

@@ -10,7 +10,7 @@ use langevin_molecules::perception::perceive;
 use langevin_molecules::record::Molecule;
 
 use super::experiment::MoleculesExperiment;
-use super::request::{Request, RequestArgs};
+use super::request::{Make, Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generated, Generation};
@@ -142,15 +142,17 @@ pub fn draw(
     batch: usize,
     finished: &(dyn Fn(usize) + Sync),
 ) -> Result<Drawn> {
-    let sampler = request.sampler(trained.plan.method.sampler.clone());
-    let generation =
-        Generation { sampler: sampler.as_ref(), ..trained.generation(seed, batch, finished) };
-    let chunks = chunks(trained, &generation, &request.draw_sizes(seed, count))?;
-    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk));
+    let generation = trained.generation(seed, batch, finished);
+    let makes = request.draw(seed, count);
+    let chunks = chunks(trained, &generation, &makes)?;
+    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, &makes));
     let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
     let Generated { x, evaluations, .. } = generation.carry(
         &chunks,
-        |chunk, tally| request.denoiser(trained, &chunk.places, tally),
+        |chunk, tally| {
+            let given = makes[chunk.places[0]].species.is_some();
+            request.denoiser(trained, &chunk.places, given, tally)
+        },
         || Silent,
     )?;
     Ok(Drawn { molecules: decoded(trained, &chunks, &x, count)?, evaluations })
@@ -179,14 +181,15 @@ pub fn decoded(
     Ok(molecules)
 }
 
-/// Samples of one size together, the largest first, so that threads end at about the same time.
-fn chunks(trained: &Trained, generation: &Generation, sizes: &[usize]) -> Result<Vec<Chunk>> {
-    let mut by_size: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (place, &size) in sizes.iter().enumerate() {
-        by_size.entry(size).or_default().push(place);
+/// Samples of one size together, the largest first, so that threads end at about the same time; those whose
+/// species are given apart from those that are free.
+fn chunks(trained: &Trained, generation: &Generation, makes: &[Make]) -> Result<Vec<Chunk>> {
+    let mut alike: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
+    for (place, make) in makes.iter().enumerate() {
+        alike.entry((make.atoms, make.species.is_some())).or_default().push(place);
     }
     let mut chunks = Vec::new();
-    for (&size, places) in by_size.iter().rev() {
+    for (&(size, _), places) in alike.iter().rev() {
         let process = trained.process.shaped_like(&trained.domain.blank(size)?);
         for places in places.chunks(generation.chunk) {
             chunks.push(generation.depart(&process, places.to_vec())?);

@@ -45,10 +45,17 @@ pub trait Coupling: std::fmt::Debug + Send + Sync {
 
     /// Paired reference samples moved nearer to their data by symmetries of the reference's law
     /// (rotations, exchanges of points), which leave its marginal as it is; nothing if the rule knows none.
+    /// Where factor `given` is the same at both ends, points that differ in it are not exchanged.
     ///
     /// # Errors
     /// [`crate::Error::Coupling`] if the rule's solver fails.
-    fn align(&self, _process: &Process, _x_0: &State, _x_1: &State) -> Result<Option<State>> {
+    fn align(
+        &self,
+        _process: &Process,
+        _x_0: &State,
+        _x_1: &State,
+        _given: Option<usize>,
+    ) -> Result<Option<State>> {
         Ok(None)
     }
 }

@@ -33,6 +33,8 @@ pub struct Condition {
     shown: Option<Tensor>,
     /// The estimate that was made before at a noisier state, if one was.
     recalled: Option<Estimate>,
+    /// The factor whose part of the state is the clean one already, if one's is.
+    given: Option<usize>,
 }
 
 impl Condition {
@@ -48,7 +50,7 @@ impl Condition {
     pub fn new(features: Tensor) -> Result<Self> {
         let (batch, _) = features.dims2()?;
         let shown = Tensor::ones((batch, 1), features.dtype(), features.device())?;
-        Ok(Self { features: Some(features), shown: Some(shown), recalled: None })
+        Ok(Self { features: Some(features), shown: Some(shown), ..Self::default() })
     }
 
     /// The same, and what was estimated before: self-conditioning, Chen et al. (2022), "Analog bits".
@@ -60,6 +62,18 @@ impl Condition {
     /// What was estimated before, if anything was.
     pub fn recalled(&self) -> Option<&Estimate> {
         self.recalled.as_ref()
+    }
+
+    /// The same, and the state shows the clean value of factor `factor` at every time: it is given, and the
+    /// others are made for it.
+    #[must_use]
+    pub fn giving(&self, factor: usize) -> Self {
+        Self { given: Some(factor), ..self.clone() }
+    }
+
+    /// The factor that is given, if one is.
+    pub fn given(&self) -> Option<usize> {
+        self.given
     }
 
     /// The features, if any.
@@ -80,7 +94,7 @@ impl Condition {
                 expected: features.dims().to_vec(),
             });
         }
-        Ok(Self { features: Some(features), shown: Some(shown), recalled: None })
+        Ok(Self { features: Some(features), shown: Some(shown), ..Self::default() })
     }
 
     /// The same with everything hidden: the unconditional question.
@@ -116,7 +130,8 @@ impl Condition {
             Ok(Some(State::single(x.clone()).select(rows)?.part(0).clone()))
         };
         let recalled = self.recalled.as_ref().map(|estimate| estimate.select(rows)).transpose()?;
-        Ok(Self { features: pick(&self.features)?, shown: pick(&self.shown)?, recalled })
+        let (features, shown) = (pick(&self.features)?, pick(&self.shown)?);
+        Ok(Self { features, shown, recalled, given: self.given })
     }
 
     /// What a network sees: features (0 where hidden) and the flags that say which, `[B, c + 1]` or

@@ -6,7 +6,8 @@ use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Condition, Denoiser, Estimate, Network, Path, PathPoint, Process, Result, State, Tangent, Times,
+    Component, Condition, Denoiser, Estimate, Network, Path, PathPoint, Process, Result, State,
+    Tangent, Times,
 };
 
 /// What a network's output stands for. Each is a linear change of basis of the pair (x_t, output).
@@ -95,6 +96,8 @@ pub struct Prediction<'a> {
     x_t: State,
     raw: State,
     t: Times,
+    /// The factor that is given: its estimate is what the state shows.
+    given: Option<usize>,
 }
 
 impl Reading {
@@ -141,7 +144,8 @@ impl Reading {
         })?;
         let time_in = Times::new(time_in);
         let raw = network.forward(&shown, &time_in, &time_in, condition)?;
-        Ok(Prediction { reading: self, x_t: x_t.clone(), raw, t: t.clone() })
+        let given = condition.given();
+        Ok(Prediction { reading: self, x_t: x_t.clone(), raw, t: t.clone(), given })
     }
 }
 
@@ -151,9 +155,17 @@ impl Prediction<'_> {
     /// # Errors
     /// [`crate::Error::Undefined`] if a factor does not know the head.
     pub fn estimate(&self) -> Result<Estimate> {
-        self.reading.process.map([&self.x_t, &self.raw], |c, [x, raw]| {
-            c.factor.estimate(c.path.as_ref(), &self.reading.head, x, raw, &self.t)
-        })
+        let components = self.reading.process.components().iter().enumerate();
+        components.map(|(i, c)| self.estimate_of(i, c)).collect::<Result<_>>().map(State::new)
+    }
+
+    /// The estimate of factor `i`.
+    fn estimate_of(&self, i: usize, component: &Component) -> Result<Tensor> {
+        let (x, raw, path) = (self.x_t.part(i), self.raw.part(i), component.path.as_ref());
+        if self.given == Some(i) {
+            return component.factor.certain(x, raw.dtype());
+        }
+        component.factor.estimate(path, &self.reading.head, x, raw, &self.t)
     }
 
     /// The velocity; the raw output itself where the head is one, so that nothing is divided by t.
@@ -161,19 +173,21 @@ impl Prediction<'_> {
     /// # Errors
     /// As [`Prediction::estimate`].
     pub fn velocity(&self) -> Result<Tangent> {
-        self.reading.process.map([&self.x_t, &self.raw], |c, [x, raw]| {
-            let path = c.path.as_ref();
+        let of = |(i, c): (usize, &Component)| {
+            let x = self.x_t.part(i);
             if self.reading.head == Head::Velocity && x.dtype().is_float() {
                 // Zero duration: what is left is the projection on tangents.
-                return c.factor.transport(x, x, raw);
+                return c.factor.transport(x, x, self.raw.part(i));
             }
-            let estimate = c.factor.estimate(path, &self.reading.head, x, raw, &self.t)?;
+            let estimate = self.estimate_of(i, c)?;
             if x.dtype().is_float() {
-                c.factor.velocity(path, x, &estimate, &self.t)
+                c.factor.velocity(c.path.as_ref(), x, &estimate, &self.t)
             } else {
                 Ok(estimate)
             }
-        })
+        };
+        let components = self.reading.process.components().iter().enumerate();
+        components.map(of).collect::<Result<_>>().map(State::new)
     }
 
     /// Loss of the estimate per sample, factors added by their weights: `[B]`.

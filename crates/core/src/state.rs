@@ -35,6 +35,13 @@ impl State {
         &self.0[index]
     }
 
+    /// The same with `part` for factor `index`.
+    #[must_use]
+    pub fn with_part(&self, index: usize, part: &Tensor) -> Self {
+        let own = self.0.iter().enumerate();
+        Self(own.map(|(i, own)| if i == index { part.clone() } else { own.clone() }).collect())
+    }
+
     /// Number of samples.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub struct CoupledFeed {
     coupling: Arc<dyn Coupling>,
     process: Process,
     dtype: DType,
+    /// A factor that is given, and in which part of the shards.
+    given: Option<(usize, f64)>,
 }
 
 impl CoupledFeed {
@@ -50,7 +52,14 @@ impl CoupledFeed {
         process: Process,
         dtype: DType,
     ) -> Self {
-        Self { source, coupling, process, dtype }
+        Self { source, coupling, process, dtype, given: None }
+    }
+
+    /// The same, and in a part `chance` of the shards factor `factor` is given: both ends hold its clean value,
+    /// so that every state between them does, and the condition says so.
+    #[must_use]
+    pub fn giving(self, factor: usize, chance: f64) -> Self {
+        Self { given: Some((factor, chance)), ..self }
     }
 }
 
@@ -72,7 +81,13 @@ impl Feed for CoupledFeed {
         } else {
             (x_0.select(&data)?, batch.condition.select(&data)?)
         };
-        let x_1 = self.coupling.align(&process, &x_0, &x_1)?.unwrap_or(x_1);
+        // The coin of a shard is its first sample's: a network is told of all its samples at once.
+        let given = self.given.filter(|&(_, chance)| rng.uniforms()[0] < chance).map(|(f, _)| f);
+        let (x_1, condition) = match given {
+            Some(factor) => (x_1.with_part(factor, x_0.part(factor)), condition.giving(factor)),
+            None => (x_1, condition),
+        };
+        let x_1 = self.coupling.align(&process, &x_0, &x_1, given)?.unwrap_or(x_1);
         Ok(Shard { batch: Batch { x_0, x_1: batch.x_1.map(|_| x_1.clone()), condition }, x_1 })
     }
 

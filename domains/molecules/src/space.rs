@@ -7,6 +7,7 @@ use langevin_core::factor::{Centred, Space};
 use langevin_core::{Condition, Domain, Error, Result, State};
 use serde::{Deserialize, Serialize};
 
+use crate::composition::Composition;
 use crate::element::Element;
 use crate::property::Property;
 use crate::record::Molecule;
@@ -16,6 +17,9 @@ use crate::species::SpeciesForm;
 pub const POSITIONS: &str = "positions";
 /// Name of the factor of species.
 pub const SPECIES: &str = "species";
+
+/// Place of the species among the factors.
+pub const SPECIES_FACTOR: usize = 1;
 
 /// What a set of molecules is made of: measured, never written by hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub struct Molecules {
     pub scale: f64,
     /// Molecules of each number of atoms.
     pub sizes: BTreeMap<usize, u64>,
+    /// Their compositions, where species may be given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compositions: Vec<Composition>,
     /// What the network is told of molecules beside their atoms, in the order of its features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
@@ -56,12 +63,13 @@ impl Molecules {
         // A set of single atoms has no extent to standardise.
         let scale = if square > 0.0 { (square / count as f64).sqrt() } else { 1.0 };
         let (properties, form) = (Vec::new(), SpeciesForm::default());
-        let charges = Vec::new();
+        let (charges, compositions) = (Vec::new(), Vec::new());
         (!molecules.is_empty()).then_some(Self {
             elements,
             charges,
             scale,
             sizes,
+            compositions,
             properties,
             form,
         })
@@ -137,6 +145,17 @@ impl Molecules {
         self.condition(&molecules.iter().map(labels).collect::<Vec<_>>(), dtype)
     }
 
+    /// The species of the atoms of `molecule`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] naming an element, or a charge of it, that is not among those known.
+    pub fn species_of(&self, molecule: &Molecule) -> Result<Vec<u32>> {
+        let charges = molecule.charges();
+        let charge = |i: usize| charges.map(|charges| charges[i]);
+        let atoms = molecule.species().iter().enumerate();
+        atoms.map(|(i, &element)| self.species(element, charge(i))).collect()
+    }
+
     /// Place of `element` in the list of elements, with this charge where charges are told apart.
     fn species(&self, element: Element, charge: Option<i8>) -> Result<u32> {
         let fits = |i: usize| self.charges.get(i).is_none_or(|&own| charge == Some(own));
@@ -179,12 +198,8 @@ impl Domain for Molecules {
         }
         let positions = records.iter().flat_map(|molecule| centred(molecule.positions()));
         let positions: Vec<f64> = positions.flatten().map(|x| x / self.scale).collect();
-        let species = records.iter().flat_map(|molecule| {
-            let charges = molecule.charges();
-            let charge = move |i: usize| charges.map(|charges| charges[i]);
-            molecule.species().iter().enumerate().map(move |(i, &e)| self.species(e, charge(i)))
-        });
-        let species = species.collect::<Result<Vec<u32>>>()?;
+        let species = records.iter().map(|molecule| self.species_of(molecule));
+        let species = species.collect::<Result<Vec<_>>>()?.concat();
         let (batch, device) = (records.len(), &Device::Cpu);
         Ok(State::new(vec![
             Tensor::from_vec(positions, (batch, n, 3), device)?,

@@ -1,26 +1,27 @@
 //! What samples are asked to be: a size, a composition, values of properties, a part that is there already.
 
+mod makes;
 mod properties;
-mod sizes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use candle_core::DType;
-use langevin_core::{Counted, Denoiser, Estimate, Sampler, Seed, State, Tally};
+use candle_core::{DType, Device, Tensor};
+use langevin_core::{Counted, Denoiser, Error, Sampler, Seed, Tally};
 use langevin_datasets::read_molecules;
-use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Projected, Repeated};
+use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Repeated};
 use langevin_molecules::element::Element;
 use langevin_molecules::formula::Formula;
-use langevin_molecules::known::Known;
 use langevin_molecules::property::Asked;
 use langevin_molecules::record::Molecule;
-use langevin_molecules::space::Molecules;
+use langevin_molecules::scaffold::Scaffold;
+use langevin_molecules::space::{Molecules, SPECIES_FACTOR};
 use serde::Serialize;
 
-use self::properties::{Wishes, each_its_own, same_for_all};
-use self::sizes::{SizeRange, Sizes};
+pub use self::makes::Make;
+use self::makes::{Choices, Makes, SizeRange, known_first};
+use self::properties::{Values, Wishes, each_its_own, same_for_all};
 use super::sample::Trained;
 use super::shipped;
 use crate::generate::Chunk;
@@ -38,6 +39,10 @@ pub struct RequestArgs {
     #[arg(long, conflicts_with = "atoms")]
     #[serde(serialize_with = "shown")]
     formula: Option<Formula>,
+    /// Who chooses the species: the model, as it places the atoms, or the compositions of the training data, as
+    /// frequent as there or as probable for the properties that are asked for.
+    #[arg(long, value_enum, default_value_t, conflicts_with_all = ["formula", "scaffold"])]
+    species: Chooser,
     /// Value of a property that the model was trained with, as gap=6.8eV; may be given again for others.
     #[arg(long, value_name = "NAME=VALUE[UNIT]")]
     property: Vec<Asked>,
@@ -60,15 +65,26 @@ pub struct RequestArgs {
     repeats: usize,
 }
 
+/// Who chooses the species of samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chooser {
+    /// The model.
+    #[default]
+    Model,
+    /// The training data.
+    Data,
+}
+
 fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_some(&formula.as_ref().map(ToString::to_string))
 }
 
 /// The products of [`RequestArgs`] for one model.
 pub struct Request {
-    sizes: Sizes,
-    /// What is known of the first atoms.
-    known: Known,
+    makes: Makes,
+    /// The shape of the first atoms.
+    scaffold: Scaffold,
     wishes: Wishes,
     /// How far to go away from a weaker answer.
     contrast: Option<Contrast>,
@@ -85,41 +101,36 @@ impl RequestArgs {
     /// The option, what was found and what is allowed.
     pub fn plan(&self, trained: &Trained) -> Result<Request> {
         let domain = &trained.domain;
-        if self.formula.is_some() || self.scaffold.is_some() {
-            super::require_classes(domain, "--formula and --scaffold")?;
+        if self.gives_species() {
+            super::require_given(trained, "--formula, --scaffold and --species data")?;
         }
         let scaffold = self.scaffold()?;
         let known = scaffold.as_ref().map_or(&[][..], Molecule::species);
-        let (sizes, others) = match (&self.formula, self.atoms) {
-            (Some(formula), _) => {
-                let Some(others) = formula.without(known) else {
-                    return refused(format!("--formula {formula}: the scaffold is not part of it"));
+        let known = self.places("--scaffold", known, domain)?;
+        if let Some(SizeRange(_, most)) = self.atoms.filter(|sizes| sizes.1 < known.len()) {
+            return refused(format!("--scaffold: {} atoms do not fit into {most}", known.len()));
+        }
+        let (makes, wishes) = match &self.each {
+            Some(path) => {
+                let (sizes, rows) = each_its_own(path, domain)?;
+                let one = |(&atoms, values): (&usize, &Values)| {
+                    self.of_size(domain, SizeRange(atoms, atoms), &known, values)
                 };
-                (vec![(formula.atoms(), 1)], Some(others.species()))
+                let makes = sizes.iter().zip(&rows).map(one).collect::<Result<_>>()?;
+                (Makes::Each(makes), Wishes::Each(rows))
             }
-            // One size may be asked for whether the data have it or not.
-            (None, Some(SizeRange(least, most))) if least == most => (vec![(least, 1)], None),
-            (None, sizes) => {
-                let SizeRange(least, most) = sizes.unwrap_or(SizeRange(1, usize::MAX));
-                let own = domain.sizes.iter().map(|(&n, &count)| (n, count));
-                (own.filter(|&(n, _)| n >= least.max(known.len()) && n <= most).collect(), None)
+            None => {
+                let values = same_for_all(&self.property, domain)?;
+                let sizes = self.atoms.unwrap_or(SizeRange(1, usize::MAX));
+                let choices = match &self.formula {
+                    Some(formula) => self.of_formula(domain, formula, &known)?,
+                    None => self.of_size(domain, sizes, &known, &values)?,
+                };
+                (Makes::Same(choices), Wishes::Same(values))
             }
-        };
-        self.check(domain, known, others.as_deref(), &sizes)?;
-        let place = |element: &Element| {
-            let place = domain.elements.iter().position(|own| own == element);
-            place.expect("the elements were checked") as u32
         };
         let positions = scaffold.iter().flat_map(|molecule| molecule.positions()).flatten();
-        let known = Known {
-            species: known.iter().map(place).collect(),
-            scaffold: positions.map(|x| x / domain.scale).collect(),
-            others: others.map(|others| others.iter().map(place).collect()),
-        };
-        let (sizes, wishes) = match &self.each {
-            Some(path) => each_its_own(path, domain)?,
-            None => (Sizes::Law(sizes), same_for_all(&self.property, domain)?),
-        };
+        let held = Scaffold { positions: positions.map(|x| x / domain.scale).collect() };
         let asked = !self.property.is_empty() || self.each.is_some();
         if self.guidance.is_some() && !asked && self.weaker.is_none() {
             return refused("--guidance: needs --property, --each, or another model as --weaker");
@@ -135,40 +146,75 @@ impl RequestArgs {
             return refused("--repeats: found 0, allowed: at least 1");
         }
         let repeats = if scaffold.is_some() { self.repeats } else { 1 };
-        Ok(Request { sizes, known, wishes, contrast, weaker, repeats })
+        Ok(Request { makes, scaffold: held, wishes, contrast, weaker, repeats })
     }
 
-    fn check(
+    /// Whether species are given to the model.
+    fn gives_species(&self) -> bool {
+        self.formula.is_some() || self.scaffold.is_some() || self.species == Chooser::Data
+    }
+
+    /// The species of `atoms` in `domain`; of an element with charges, the least charged one.
+    fn places(&self, option: &str, atoms: &[Element], domain: &Molecules) -> Result<Vec<u32>> {
+        let place = |element: &Element| {
+            let place = domain.elements.iter().position(|own| own == element);
+            let Some(place) = place else {
+                let own = domain.distinct_elements();
+                let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
+                let own = own.join(", ");
+                return refused(format!("{option}: found {element}, this model makes {own}"));
+            };
+            Ok(place as u32)
+        };
+        atoms.iter().map(place).collect()
+    }
+
+    /// Molecules with the composition `formula`.
+    fn of_formula(&self, domain: &Molecules, formula: &Formula, known: &[u32]) -> Result<Choices> {
+        let species = self.places("--formula", &formula.species(), domain)?;
+        let all = known.iter().all(|own| {
+            let count = |list: &[u32]| list.iter().filter(|other| *other == own).count();
+            count(known) <= count(&species)
+        });
+        if !all {
+            return refused(format!("--formula {formula}: the scaffold is not part of it"));
+        }
+        let species = Some(known_first(species, known));
+        Ok(Choices::new([(Make { atoms: formula.atoms(), species }, 1.0)]))
+    }
+
+    /// Molecules with numbers of atoms in `sizes`.
+    fn of_size(
         &self,
         domain: &Molecules,
-        known: &[Element],
-        others: Option<&[Element]>,
-        sizes: &[(usize, u64)],
-    ) -> Result<()> {
-        let strange = |species: &[Element]| {
-            species.iter().find(|element| !domain.elements.contains(element)).copied()
-        };
-        let stranger = strange(known).map(|element| ("--scaffold", element));
-        let stranger = stranger.or(strange(others.unwrap_or_default()).map(|e| ("--formula", e)));
-        if let Some((option, stranger)) = stranger {
-            let own = domain.distinct_elements();
-            let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
-            let own = own.join(", ");
-            return refused(format!("{option}: found {stranger}, this model makes {own}"));
+        sizes: SizeRange,
+        known: &[u32],
+        values: &[Option<f64>],
+    ) -> Result<Choices> {
+        if self.gives_species() {
+            let choices = Choices::compositions(domain, |n| sizes.holds(n), known, values);
+            if choices.is_empty() {
+                return refused(
+                    "no molecule of the training data has such a size and the scaffold's atoms: give the \
+                     composition with --formula",
+                );
+            }
+            return Ok(choices);
         }
-        let known = known.len();
-        if sizes.is_empty() {
+        let SizeRange(least, most) = sizes;
+        if least == most {
+            // One size may be asked for whether the data have it or not.
+            return Ok(Choices::new([(Make { atoms: least, species: None }, 1.0)]));
+        }
+        let choices = Choices::sizes(domain, |n| sizes.holds(n));
+        if choices.is_empty() {
             let all = domain.sizes.keys();
             let (least, most) = (all.clone().min().unwrap_or(&0), all.max().unwrap_or(&0));
             return refused(format!(
-                "--atoms: no molecule of the training data has such a size; they have {least} to {most} \
-                 atoms, and a scaffold must fit in"
+                "--atoms: no molecule of the training data has such a size; they have {least} to {most} atoms"
             ));
         }
-        if let Some((n, _)) = sizes.iter().find(|(n, _)| *n < known) {
-            return refused(format!("--scaffold: {known} atoms do not fit into {n}"));
-        }
-        Ok(())
+        Ok(choices)
     }
 
     fn scaffold(&self) -> Result<Option<Molecule>> {
@@ -190,6 +236,7 @@ fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
     let alike = |a: &Trained, b: &Trained| {
         let (a_method, b_method) = (&a.experiment.method, &b.experiment.method);
         (&a.domain, &a_method.path) == (&b.domain, &b_method.path)
+            && a_method.give.is_empty() == b_method.give.is_empty()
     };
     if !alike(&weaker, trained) {
         return refused("--weaker: data or path of the two models differ");
@@ -200,13 +247,13 @@ fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
 impl Request {
     /// Number of samples where each is asked for something of its own.
     pub fn count(&self) -> Option<usize> {
-        match &self.sizes {
-            Sizes::Law(_) => None,
-            Sizes::Each(sizes) => Some(sizes.len()),
+        match &self.makes {
+            Makes::Same(_) => None,
+            Makes::Each(rows) => Some(rows.len()),
         }
     }
 
-    /// Who estimates the molecules `places` of `trained`: the network, told and held to what is asked.
+    /// Who estimates the molecules `places` of `trained`: the network, told what is asked.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.
@@ -214,12 +261,14 @@ impl Request {
         &self,
         trained: &Trained,
         places: &[usize],
+        given: bool,
         tally: &Tally,
     ) -> langevin_core::Result<Arc<dyn Denoiser>> {
         let condition = trained.domain.condition(&self.wishes.of(places), DType::F32)?;
+        let condition = if given { condition.giving(SPECIES_FACTOR) } else { condition };
         let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
         let told = network(condition.clone());
-        let denoiser: Arc<dyn Denoiser> = match &self.contrast {
+        Ok(match &self.contrast {
             None => Arc::new(told),
             Some(rule) => {
                 let process = trained.process.clone();
@@ -229,34 +278,36 @@ impl Request {
                 };
                 Arc::new(rule.guide(process, told, weaker))
             }
-        };
-        if self.known.is_empty() {
-            return Ok(denoiser);
-        }
-        let known = self.known.clone();
-        Ok(Arc::new(Projected::new(denoiser, move |x: &Estimate| known.of_estimate(x))))
+        })
     }
 
-    /// `chunk` of reference samples, ready to become what is known.
+    /// `chunk` of reference samples that become `makes`.
     ///
     /// # Errors
-    /// [`langevin_core::Error::Shape`] if it is too small.
-    pub fn begin(&self, chunk: Chunk) -> langevin_core::Result<Chunk> {
-        Ok(Chunk { x: self.known.of_reference(&chunk.x)?, ..chunk })
+    /// [`langevin_core::Error::Shape`] if it is too small for the scaffold.
+    pub fn begin(&self, chunk: Chunk, makes: &[Make]) -> langevin_core::Result<Chunk> {
+        let mut x = self.scaffold.of_reference(&chunk.x)?;
+        let species = chunk.places.iter().map(|&place| makes[place].species.clone());
+        if let Some(species) = species.collect::<Option<Vec<_>>>() {
+            let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
+            x = x.with_part(SPECIES_FACTOR, &species);
+        }
+        let sampler = self.sampler(chunk.sampler);
+        Ok(Chunk { x, sampler, ..chunk })
     }
 
-    /// `sampler`, holding what is known.
+    /// `sampler`, holding the scaffold.
     pub fn sampler(&self, sampler: Arc<dyn Sampler>) -> Arc<dyn Sampler> {
-        if self.known.is_empty() {
+        if self.scaffold.is_empty() {
             return sampler;
         }
-        let known = self.known.clone();
-        let held = Held::new(sampler, move |x: &State| known.of_state(x));
-        if self.repeats == 1 { Arc::new(held) } else { Arc::new(Repeated::new(held, self.repeats)) }
+        let (own, last) = (self.scaffold.clone(), self.scaffold.clone());
+        let held = Held::new(sampler, move |x: &_, _| own.hold(x), move |x: &_| last.hold(x));
+        Arc::new(Repeated::new(held, self.repeats).giving(SPECIES_FACTOR))
     }
 
-    /// A size for each of `count` samples.
-    pub fn draw_sizes(&self, seed: Seed, count: usize) -> Vec<usize> {
-        self.sizes.draw(seed, count)
+    /// What each of `count` samples is made of.
+    pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
+        self.makes.draw(seed, count)
     }
 }

@@ -7,7 +7,6 @@ use langevin_datasets::TextTable;
 use langevin_molecules::property::{Asked, Property};
 use langevin_molecules::space::Molecules;
 
-use super::sizes::Sizes;
 use crate::{bad_input, refused};
 
 /// Values of the model's properties, in their order; nothing where a sample is not asked for one.
@@ -36,7 +35,7 @@ impl Wishes {
 ///
 /// # Errors
 /// A property that the model does not know, twice the same, a unit that does not fit.
-pub fn same_for_all(asked: &[Asked], domain: &Molecules) -> Result<Wishes> {
+pub fn same_for_all(asked: &[Asked], domain: &Molecules) -> Result<Values> {
     let mut values: Values = vec![None; domain.properties.len()];
     for asked in asked {
         let place = place_of("--property", &asked.name, domain)?;
@@ -51,14 +50,14 @@ pub fn same_for_all(asked: &[Asked], domain: &Molecules) -> Result<Wishes> {
             eprintln!("warning: {}", outside(property, value));
         }
     }
-    Ok(Wishes::Same(values))
+    Ok(values)
 }
 
 /// A row of the table in `path` for each sample: `atoms`, and values in the units of the model.
 ///
 /// # Errors
 /// A column that is neither `atoms` nor a property, no column `atoms`, a cell that is no size.
-pub fn each_its_own(path: &Path, domain: &Molecules) -> Result<(Sizes, Wishes)> {
+pub fn each_its_own(path: &Path, domain: &Molecules) -> Result<(Vec<usize>, Vec<Values>)> {
     let table = TextTable::read(path).map_err(bad_input)?;
     let atoms = table.column("atoms").map_err(bad_input)?;
     let mut columns = Vec::new();
@@ -86,7 +85,7 @@ pub fn each_its_own(path: &Path, domain: &Molecules) -> Result<(Sizes, Wishes)> 
         }
         rows.push(values);
     }
-    Ok((Sizes::Each(sizes), Wishes::Each(rows)))
+    Ok((sizes, rows))
 }
 
 /// Where the property `name` stands among those of `domain`.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
-use langevin_core::{Counted, Denoiser, Estimate, Sampler, State, Tally};
+use langevin_core::{Counted, Denoiser, Sampler, State, Tally};
 use langevin_diffusion::guidance::{
-    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Projected, Repeated, Replaced,
-    Tilt, affine_projection,
+    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Repeated, Replaced, Tilt,
+    affine_projection,
 };
 use langevin_points::record::PointCloud;
 use langevin_points::space::{Geometry, Points};
@@ -260,10 +260,6 @@ impl Guidance {
         if let Some((tilt, along, observed)) = &self.measured {
             guided = Arc::new(tilt.guide(process(), guided, along.clone(), observed.clone()));
         }
-        if let Some((factors, values)) = self.constraint.clone() {
-            let project = move |x: &Estimate| x.map(|x| affine_projection(x, &factors, &values));
-            guided = Arc::new(Projected::new(guided, project));
-        }
         Ok(guided)
     }
 
@@ -275,7 +271,8 @@ impl Guidance {
         }
         if let Some((factors, values)) = self.constraint.clone() {
             let project = move |x: &State| x.map(|x| affine_projection(x, &factors, &values));
-            sampler = Arc::new(Held::new(sampler, project));
+            let of_estimate = project.clone();
+            sampler = Arc::new(Held::new(sampler, move |x: &State, _| of_estimate(x), project));
         }
         sampler
     }

@@ -53,8 +53,7 @@ impl Categorical {
         if self.base == Base::Uniform {
             return Ok(log_p.clone());
         }
-        let hot = self.one_hot(x_t, log_p.dtype())?;
-        let certain = ((hot.affine(-LOG_ZERO, LOG_ZERO))?).detach();
+        let certain = self.certain(x_t, log_p.dtype())?;
         let masked =
             x_t.eq(self.classes as u32)?.unsqueeze(D::Minus1)?.broadcast_as(log_p.shape())?;
         Ok(masked.where_cond(log_p, &certain)?)
@@ -162,6 +161,10 @@ impl Factor for Categorical {
         _: &Times,
     ) -> Result<Tensor> {
         self.copy_known(x_t, &log_softmax(raw)?)
+    }
+
+    fn certain(&self, x: &Tensor, dtype: DType) -> Result<Tensor> {
+        Ok(self.one_hot(x, dtype)?.affine(-LOG_ZERO, LOG_ZERO)?.detach())
     }
 
     fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor> {
@@ -349,5 +352,21 @@ mod tests {
         let point = PathPoint { x_t, velocity: clean.clone(), clean };
         let loss = factor.clean_loss(&estimate, &point).unwrap().to_vec1::<f64>().unwrap()[0];
         assert!((loss - 0.5 * 3f64.ln()).abs() < 1e-12, "{loss}");
+    }
+
+    /// What is given is certain: it costs nothing, and no step leaves it.
+    #[test]
+    fn given_classes_stay() {
+        let factor = Categorical::new(3, 4, Base::Uniform);
+        let x = Tensor::new(&[[3u32, 0, 2]], &Device::Cpu).unwrap();
+        let estimate = factor.certain(&x, DType::F64).unwrap();
+        let point = PathPoint { x_t: x.clone(), velocity: x.clone(), clean: x.clone() };
+        let loss = factor.clean_loss(&estimate, &point).unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(loss, [0.0]);
+        let mut rng = rng(1);
+        for (t, s) in [(1.0, 0.7), (0.7, 0.1), (0.1, 0.0)] {
+            let after = factor.jump(&x, &estimate, &Linear.transition(t, s, 0.0), &mut rng);
+            assert_eq!(after.unwrap().to_vec2::<u32>().unwrap(), x.to_vec2::<u32>().unwrap());
+        }
     }
 }

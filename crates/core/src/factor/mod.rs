@@ -88,6 +88,14 @@ pub trait Factor: Debug + Send + Sync {
         t: &Times,
     ) -> Result<Tensor>;
 
+    /// The estimate that says that the state `x` is the clean value, in precision `dtype`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] where a noisy state cannot show a clean value.
+    fn certain(&self, _x: &Tensor, _dtype: DType) -> Result<Tensor> {
+        Err(crate::Error::Undefined { factor: self.kind(), what: "clean value that is given" })
+    }
+
     /// Squared error (or cross-entropy) of an estimate, mean over the axes of a sample: `[B]`.
     fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor>;
 

@@ -8,6 +8,6 @@ mod replacement;
 
 pub use contrast::{Contrast, ContrastConfig, Contrasted};
 pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
-pub use projection::{Held, Projected, affine_projection};
+pub use projection::{Held, affine_projection};
 pub use repetition::Repeated;
 pub use replacement::Replaced;

@@ -1,29 +1,16 @@
 //! Hard constraints: the estimate projected on the set of allowed ends.
 
-use std::sync::Arc;
-
 use candle_core::Tensor;
 use langevin_core::sampler::Arrival;
 use langevin_core::{Denoiser, Estimate, Result, Rng, Sampler, Stage, State, Times};
 
 /// A denoiser whose estimates satisfy a constraint. `project` takes and gives estimates.
-///
-/// Samples satisfy it only where the last step lands on the estimate itself: a jump to σ_0 = 0, or Euler's
-/// step on a straight path. Euler's and Heun's on a curved schedule do not, nor does any jump on a
-/// schedule that keeps σ_min at t = 0. [`Held`] around the sampler makes it true of all.
-pub struct Projected<D, P> {
-    denoiser: D,
-    project: Arc<P>,
+struct Projected<'a, P> {
+    denoiser: &'a dyn Denoiser,
+    project: &'a P,
 }
 
-impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Projected<D, P> {
-    /// `denoiser` with `project` after it.
-    pub fn new(denoiser: D, project: P) -> Self {
-        Self { denoiser, project: Arc::new(project) }
-    }
-}
-
-impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Denoiser for Projected<D, P> {
+impl<P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Denoiser for Projected<'_, P> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
         (self.project)(&self.denoiser.denoise(x_t, t)?)
     }
@@ -31,41 +18,54 @@ impl<D: Denoiser, P: Fn(&Estimate) -> Result<Estimate> + Send + Sync> Denoiser f
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
         (self.project)(&self.denoiser.denoise_rows(x_t, t, rows)?)
     }
-
-    fn recalling<'a>(&'a self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'a>> {
-        let denoiser = self.denoiser.recalling(previous)?;
-        Some(Box::new(Projected { denoiser, project: self.project.clone() }))
-    }
 }
 
-/// A sampler whose samples satisfy a constraint exactly: what arrives at t = 0 is projected on it.
+/// A sampler that holds a constraint: it steps from estimates projected on it, and what arrives at t = 0 is
+/// projected once more.
 ///
-/// With [`Projected`] as the denoiser the whole way leads there and the last projection is small. Put it
-/// outermost, around [`super::Replaced`] too: the constraint then holds, and known values as well if
-/// `project` keeps them, as it does where each is an equation of its own.
-pub struct Held<S, P> {
+/// The whole way leads there, so the last projection is small. It is needed all the same: only where the last
+/// step lands on the estimate itself (a jump to σ_0 = 0, or Euler's step on a straight path) would the
+/// samples satisfy the constraint without it. Put it outermost, around [`super::Replaced`] too: the constraint
+/// then holds, and known values as well if the projections keep them, as they do where each is an equation of
+/// its own. A network that is shown its estimate of the step before (self-conditioning) sees its own, before
+/// the projection, as it did in training.
+pub struct Held<S, E, P> {
     sampler: S,
-    project: P,
+    of_estimate: E,
+    of_state: P,
 }
 
-impl<S: Sampler, P: Fn(&State) -> Result<State> + Send + Sync> Held<S, P> {
-    /// `sampler` with `project`, from states to states, after its last step.
-    pub fn new(sampler: S, project: P) -> Self {
-        Self { sampler, project }
+impl<S, E, P> Held<S, E, P>
+where
+    S: Sampler,
+    E: Fn(&Estimate, f64) -> Result<Estimate> + Send + Sync,
+    P: Fn(&State) -> Result<State> + Send + Sync,
+{
+    /// `sampler` with `of_estimate`, from estimates and the time where the step goes to estimates, at every step and `of_state`, from states
+    /// to states, after the last one.
+    pub fn new(sampler: S, of_estimate: E, of_state: P) -> Self {
+        Self { sampler, of_estimate, of_state }
     }
 }
 
-impl<S: Sampler, P> std::fmt::Debug for Held<S, P> {
+impl<S: Sampler, E, P> std::fmt::Debug for Held<S, E, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Held").field("sampler", &self.sampler).finish_non_exhaustive()
     }
 }
 
-impl<S: Sampler, P: Fn(&State) -> Result<State> + Send + Sync> Sampler for Held<S, P> {
+impl<S, E, P> Sampler for Held<S, E, P>
+where
+    S: Sampler,
+    E: Fn(&Estimate, f64) -> Result<Estimate> + Send + Sync,
+    P: Fn(&State) -> Result<State> + Send + Sync,
+{
     fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
-        let mut arrival = self.sampler.step(stage, x, rng)?;
+        let project = |x: &Estimate| (self.of_estimate)(x, stage.s);
+        let projected = Projected { denoiser: stage.denoiser, project: &project };
+        let mut arrival = self.sampler.step(&Stage { denoiser: &projected, ..*stage }, x, rng)?;
         if stage.s == 0.0 {
-            arrival.x = (self.project)(&arrival.x)?;
+            arrival.x = (self.of_state)(&arrival.x)?;
         }
         Ok(arrival)
     }
@@ -147,8 +147,8 @@ mod tests {
         ]
     }
 
-    /// All kinds on three schedules, alone and around known values: to rounding, where without `Held` some
-    /// miss by the noise or the curvature of their last step.
+    /// All kinds on three schedules, alone and around known values: to rounding, where without the last projection
+    /// some miss by the noise or the curvature of their last step.
     #[test]
     fn held_samples_satisfy_a_linear_constraint_to_rounding() {
         // The last equation says what Replaced knows.
@@ -164,7 +164,8 @@ mod tests {
             let path = config.build().unwrap();
             let process = Process::new(&Space::of("x", Euclidean::new(&[3])), path.clone());
             let project = |x: &State| x.map(|x| affine_projection(x, &constraint, &value));
-            let denoiser = Projected::new(law.denoiser(path.clone()), project);
+            let held = |x: &Estimate, _: f64| project(x);
+            let denoiser = law.denoiser(path.clone());
             let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 20), 0);
             let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng.clone()).unwrap();
             // Later than t = 1, where the straight path has no finite diffusion.
@@ -173,15 +174,17 @@ mod tests {
                 let x_1 = x_1.clone();
                 sample(&process, &denoiser, sampler, &grid, x_1, &rng, &mut Silent).unwrap()
             };
+            let as_it_is = |x: &State| Ok(x.clone());
             for config in samplers() {
                 let sampler = config.build().unwrap();
-                misses = misses.max(off(&draw(&sampler), &constraint, &value));
-                let x = draw(&Held::new(sampler.clone(), project));
+                let x = draw(&Held::new(sampler.clone(), held, as_it_is));
+                misses = misses.max(off(&x, &constraint, &value));
+                let x = draw(&Held::new(sampler.clone(), held, project));
                 assert!(off(&x, &constraint, &value) < 1e-12, "{config:?}");
                 let known = State::single(tensor(&[[0.0, 0.0, 0.7]]));
                 let mask = State::single(tensor(&[[0.0, 0.0, 1.0]]));
                 let replaced = Repeated::new(Replaced::new(sampler, known, mask), 2);
-                let x = draw(&Held::new(replaced, project));
+                let x = draw(&Held::new(replaced, held, project));
                 assert!(off(&x, &constraint, &value) < 1e-12, "known, {config:?}");
             }
         }
@@ -199,11 +202,13 @@ mod tests {
         let process = Process::new(&Space::of("x", Euclidean::new(&[3])), path.clone());
         let law = GaussianMixture::gaussian(vec![0.3; 3], vec![1.0, 0.5, 2.0]).unwrap();
         let project = |x: &State| x.map(|x| affine_projection(x, &constraint, &value));
-        let denoiser = Projected::new(law.denoiser(path.clone()), project);
+        let held = |x: &Estimate, _: f64| project(x);
+        let law = law.denoiser(path.clone());
+        let denoiser = Projected { denoiser: &law, project: &project };
         let x = tensor(&[[0.2, -0.4, 0.1], [1.0, 0.3, -0.7], [-2.0, 1.0, 0.0]]);
         contract::denoiser(&denoiser, &State::single(x), &Times::new(vec![0.1, 0.5, 0.9]));
-        let held = Held::new(HeunConfig::default().build().unwrap(), project);
+        let sampler = Held::new(HeunConfig::default().build().unwrap(), held, project);
         let grid = TimeGrid::linear(0.99, 0.0, 6).unwrap();
-        contract::sampler(&held, &process, &denoiser, &grid);
+        contract::sampler(&sampler, &process, &law, &grid);
     }
 }

@@ -43,7 +43,7 @@ impl NetworkConfig {
     }
 
     /// The network for atoms of `elements` kinds, told in this `form`, and conditions of `conditions`
-    /// features, flags included.
+    /// features, flags included; `given` where it is told that species are clean already.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the section was checked.
@@ -53,10 +53,11 @@ impl NetworkConfig {
         form: SpeciesForm,
         elements: usize,
         conditions: usize,
+        given: bool,
     ) -> langevin_nn::Result<Box<dyn Network>> {
         Ok(match (self, form) {
             (Self::ScalarVector(config), _) => {
-                Box::new(ScalarVector::new(builder, config, elements, conditions)?)
+                Box::new(ScalarVector::new(builder, config, elements, conditions, given)?)
             }
             (Self::Egnn(config), SpeciesForm::Classes) => {
                 Box::new(Egnn::on_classes(builder, config, elements, conditions)?)

@@ -84,6 +84,8 @@ pub struct ScalarVector {
     time: TimeFeatures,
     elements: usize,
     embed: Linear,
+    /// What given species add to an atom's first features.
+    given: Option<Linear>,
     blocks: Vec<Block>,
     norm: LayerNorm,
     species: Linear,
@@ -93,7 +95,8 @@ pub struct ScalarVector {
 }
 
 impl ScalarVector {
-    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included.
+    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included; `told_of_given` where
+    /// it is told that species are clean already.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the config was checked by [`ScalarVectorConfig::check`].
@@ -102,6 +105,7 @@ impl ScalarVector {
         config: &ScalarVectorConfig,
         elements: usize,
         conditions: usize,
+        told_of_given: bool,
     ) -> langevin_nn::Result<Self> {
         let ScalarVectorConfig { width, message, layers, radial, recall, .. } = *config;
         let sets = config.sets + usize::from(recall);
@@ -137,9 +141,14 @@ impl ScalarVector {
                 update: linear(own.part("update"), width, width, Activation::Identity)?,
             })
         };
+        let given = || {
+            let own = builder.part("given");
+            Linear::with_init(&own, elements, width, Activation::Identity, Init::FanIn(width), None)
+        };
         Ok(Self {
             config: config.clone(),
             elements,
+            given: told_of_given.then(given).transpose()?,
             embed: linear(
                 builder.part("embed"),
                 elements + told + if recall { elements } else { 0 },
@@ -186,6 +195,9 @@ impl Network for ScalarVector {
             sets.push(before);
         }
         let mut h = self.embed.forward(&Tensor::cat(&inputs, 2)?)?;
+        if let (Some(layer), Some(_)) = (&self.given, condition.given()) {
+            h = (h + layer.forward(&inputs[0])?)?;
+        }
         for block in &self.blocks {
             let mut pairs = vec![basis.clone()];
             for set in &sets {
@@ -249,7 +261,7 @@ mod tests {
             time,
         };
         config.check().unwrap();
-        let build = |builder: &Builder| ScalarVector::new(builder, &config, 4, 0);
+        let build = |builder: &Builder| ScalarVector::new(builder, &config, 4, 0, true);
         ParamStore::create(DType::F64, Seed(1), build).unwrap()
     }
 

@@ -17,16 +17,17 @@ fn times() -> Times {
     Times::new(vec![0.1, 0.5, 0.9])
 }
 
-/// The answer; of a network that looks at its last one, the second answer.
+/// The answer where species are given; of a network that looks at its last one, the second answer.
 fn ask(network: &dyn Network, x: &State) -> State {
     let once = |condition: Condition| network.forward(x, &times(), &times(), &condition).unwrap();
-    let first = once(Condition::none());
+    let given = Condition::none().giving(1);
+    let first = once(given.clone());
     if !network.recalls() {
         return first;
     }
     let logits = langevin_core::tensor::log_softmax(first.part(1)).unwrap();
     let estimate = State::new(vec![first.part(0).clone(), logits]);
-    let second = once(Condition::none().recalling(&estimate));
+    let second = once(given.recalling(&estimate));
     let off = (second.part(0) - first.part(0)).unwrap().abs().unwrap().max_all().unwrap();
     assert!(off.to_scalar::<f64>().unwrap() > 1e-6, "what is recalled changes nothing");
     second
