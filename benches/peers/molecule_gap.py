@@ -10,6 +10,7 @@ at random. Needs `tblite`, `numpy`.
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import tempfile
@@ -43,7 +44,9 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0])
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0])
+    parser.add_argument("--species", nargs="+", default=["model", "data"],
+                        help="who chooses them: the model, or compositions as probable for the gap")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
@@ -73,15 +76,16 @@ def main():
             file.write(f"atoms,{args.property}\n")
             file.writelines(f"{n},{gap}\n" for n, gap in zip(atoms, gaps))
         samples = os.path.join(work, "samples.extxyz")
-        for weight in args.guidance:
-            subprocess.run([LANGEVIN, "molecules", "sample", args.model, "--each", each, "--guidance", str(weight),
-                            "--steps", str(args.steps), "--out", samples, "--force", "--quiet"], check=True)
+        for species, weight in itertools.product(args.species, args.guidance):
+            subprocess.run([LANGEVIN, "molecules", "sample", args.model, "--each", each, "--species", species,
+                            "--guidance", str(weight), "--steps", str(args.steps), "--out", samples, "--force",
+                            "--quiet"], check=True)
             found = [numbers[2] for _, *numbers in results(samples, args.processes)]
             if len(found) != len(gaps):
                 raise SystemExit("some samples were left out: their order is not that of the requests")
             good = numpy.array([gap is not None for gap in found])
             errors = 1000 * numpy.abs(numpy.array([g for g in found if g is not None]) - gaps[good])
-            name = f"asked for, guidance {weight:g}, {args.steps} steps"
+            name = f"asked for, species by the {species}, guidance {weight:g}, {args.steps} steps"
             row(f"{name}: mean absolute error", errors.mean(), bar=round(float(only), 1))
             row(f"{name}: median absolute error", numpy.median(errors))
             row(f"{name}: samples that do not converge", 100 * (1 - good.mean()), unit="%")

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result as AnyResult;
-use langevin_core::factor::Space;
+use langevin_core::factor::{Factor, Space};
 use langevin_core::{
     ConfigError, Coupling, Domain, Head, Network, Objective, Path, Process, Sampler, Source,
     TimeGrid, config::require,
 };
 use langevin_diffusion::{CouplingConfig, GridConfig, ObjectiveConfig, PathConfig, SamplerConfig};
 use langevin_nn::Builder;
-use langevin_train::{TrainConfig, TrainPlan};
+use langevin_train::{Given, TrainConfig, TrainPlan};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,8 @@ pub struct Method {
     /// Weights of the factors' losses, by name; 1 where none is given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
-    /// Parts of the training in which a factor is given, by name: the others are made for it.
+    /// Parts of the training in which a factor is given, by name: the others are made for it. Of a factor of points
+    /// a piece is given, in a part of those where the classes of all points are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub give: BTreeMap<String, f64>,
     /// What training minimises.
@@ -74,10 +75,6 @@ impl Method {
             let fits = |p: f64| p > 0.0 && p < 1.0;
             require(&format!("method.give.{name}"), chance, fits, "in (0, 1)")?;
         }
-        if self.give.len() > 1 {
-            let found = self.give.len();
-            return Err(ConfigError::new("method.give", found, "one factor at most"));
-        }
         let path = self.path.build().map_err(within("path"))?;
         self.sampler.check(path.as_ref()).map_err(within("sampler"))?;
         let divides = matches!(self.head, Head::Noise | Head::Score | Head::Edm { .. });
@@ -115,10 +112,17 @@ impl Method {
         Ok(Process::new(space, plan.path.clone()).weighted(weight))
     }
 
-    /// The factor of `space` that is given in a part of the training, and which part.
-    pub fn given(&self, space: &Space) -> Option<(usize, f64)> {
-        let (name, &chance) = self.give.iter().next()?;
-        Some((space.factors().position(|(own, _)| own == name)?, chance))
+    /// What is given of `space` in a part of the training: classes, and a piece of points.
+    pub fn given(&self, space: &Space) -> Option<Given> {
+        let of = |classes: bool| {
+            let fits = |(_, (name, factor)): &(usize, (&str, &Arc<dyn Factor>))| {
+                factor.moves_by_rates() == classes && self.give.contains_key(*name)
+            };
+            let (place, (name, _)) = space.factors().enumerate().find(fits)?;
+            Some((place, self.give[name]))
+        };
+        let (factor, chance) = of(true)?;
+        Some(Given { factor, chance, piece: of(false) })
     }
 }
 

@@ -1,7 +1,5 @@
 //! Samples in chunks over the threads of the pool.
 
-use std::sync::Arc;
-
 use langevin_core::rng::ids;
 use langevin_core::sampler::carry;
 use langevin_core::{
@@ -13,7 +11,7 @@ use rayon::prelude::*;
 /// What is needed to draw samples.
 pub struct Generation<'a> {
     pub process: &'a Process,
-    pub sampler: Arc<dyn Sampler>,
+    pub sampler: &'a dyn Sampler,
     pub grid: &'a TimeGrid,
     pub seed: Seed,
     /// Samples computed together; no result depends on it.
@@ -28,8 +26,6 @@ pub struct Chunk {
     pub places: Vec<usize>,
     /// Where they set out: states at the first time of the grid.
     pub x: State,
-    /// How they go on.
-    pub sampler: Arc<dyn Sampler>,
 }
 
 /// What became of chunks, in their order.
@@ -63,7 +59,7 @@ impl Generation<'_> {
             let rng = Rng::new(self.seed, Purpose::Sampling, ids, 0);
             let mut observer = observer_of();
             let process = self.process.shaped_like(&chunk.x);
-            let (sampler, grid) = (chunk.sampler.as_ref(), self.grid);
+            let (sampler, grid) = (self.sampler, self.grid);
             let x = chunk.x.clone();
             let x = carry(&process, &denoiser, sampler, grid, x, &rng, &mut observer)?;
             (self.finished)(chunk.places.len());
@@ -92,8 +88,7 @@ impl Generation<'_> {
         let chunk = |first: usize| -> Result<Chunk> {
             let rows = self.chunk.max(1).min(count - first);
             let x = self.process.departure(&x_1.narrow(first, rows)?, start)?;
-            let sampler = self.sampler.clone();
-            Ok(Chunk { places: (first..first + rows).collect(), x, sampler })
+            Ok(Chunk { places: (first..first + rows).collect(), x })
         };
         let firsts = (0..count).step_by(self.chunk.max(1));
         let chunks = firsts.map(chunk).collect::<Result<Vec<_>>>()?;
@@ -112,6 +107,6 @@ impl Generation<'_> {
         let x_1 =
             process.reference(candle_core::DType::F64, &candle_core::Device::Cpu, &mut rng)?;
         let x = process.departure(&x_1, self.grid.times()[0])?;
-        Ok(Chunk { places, x, sampler: self.sampler.clone() })
+        Ok(Chunk { places, x })
     }
 }

@@ -70,7 +70,7 @@ impl<E: Experiment> Trained<E> {
     ) -> Generation<'a> {
         Generation {
             process: &self.process,
-            sampler: self.plan.method.sampler.clone(),
+            sampler: self.plan.method.sampler.as_ref(),
             grid: &self.plan.method.grid,
             seed,
             chunk,

@@ -142,11 +142,8 @@ impl<E: Experiment> Prepared<E> {
         let seed = Seed(experiment.seed());
         let coupled = |source: &Arc<dyn Source>| {
             let coupling = plan.method.coupling.clone();
-            let feed = CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32);
-            match method.given(&self.data.domain.space()) {
-                Some((factor, chance)) => feed.giving(factor, chance),
-                None => feed,
-            }
+            CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32)
+                .giving(method.given(&self.data.domain.space()))
         };
         let (feed, validation) =
             (coupled(&self.data.source), self.data.held_out.as_ref().map(coupled));

@@ -31,7 +31,7 @@ hide_condition = 0.2
 path = { kind = "linear" }
 coupling = { kind = "equivariant" }
 weights = { species = 0.2 }
-give = { species = 0.5 }
+give = { species = 0.5, positions = 0.3 }
 objective = { kind = "denoising", weighting = { kind = "inverse_noise", power = 2, most = 100 }, times = { kind = "power", exponent = 2.0 } }
 sampler = { kind = "ddim" }
 grid = { kind = "geometric", steps = 6, t_min = 0.05 }
@@ -280,10 +280,15 @@ fn what_cannot_be_is_named_and_nothing_is_written() {
     refused(folder, &["sample", "run", "--out", "x.pdb"], "x.pdb");
     refused(folder, &["sample", "nothing", "--out", "x.sdf"], "no model nothing");
     assert!(!folder.join("x.sdf").exists());
-    let misgiven = SMALL.replace("give = { species = 0.5 }", "give = { positions = 0.5 }");
+    let misgiven =
+        SMALL.replace("species = 0.5, positions = 0.3", "species = 0.2, positions = 0.3");
     fs::write(folder.join("misgiven.toml"), misgiven).unwrap();
     let args = ["train", "misgiven.toml", "--out", "other"];
-    refused(folder, &args, "method.give: found positions, allowed: species");
+    refused(
+        folder,
+        &args,
+        "method.give.positions: found 0.3, allowed: at most that of species, 0.2",
+    );
     let other = SMALL.replace("label = \"gap\"", "label = \"mu\"");
     fs::write(folder.join("other.toml"), other).unwrap();
     let args = ["train", "other.toml", "--out", "other"];

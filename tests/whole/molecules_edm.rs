@@ -160,7 +160,7 @@ fn what_cannot_be_is_refused() {
     refused(folder, &other, "other.xyz: molecule 2 has 2 atoms, which the model never makes");
     done(folder, &[&other[..], &["--count", "1"]].concat());
     refused(folder, &[&other[..], &["--draws", "0"]].concat(), "at least 1");
-    let held = "found a model that makes the species itself, allowed: one trained with";
+    let held = "found a model that was not given species in training, allowed: one with";
     refused(folder, &["sample", "edm", "--formula", "CH4", "--out", "x.xyz"], held);
     refused(folder, &["refine", "other.xyz", "--model", "edm", "--out", "x.xyz"], held);
 }

@@ -7,13 +7,15 @@ use anyhow::Result;
 use candle_core::DType;
 use langevin_core::{ConfigError, Network, Process, Source, config::require};
 use langevin_datasets::read_molecules;
+use langevin_diffusion::CouplingConfig;
+use langevin_diffusion::schedule::{LinearConfig, PathConfig};
 use langevin_molecules::composition::Composition;
 use langevin_molecules::config::DataConfig;
-use langevin_molecules::network::NetworkConfig;
+use langevin_molecules::network::{NetworkConfig, Told};
 use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
-use langevin_molecules::space::{Molecules, SPECIES};
+use langevin_molecules::space::{Molecules, POSITIONS, SPECIES};
 use langevin_molecules::species::SpeciesForm;
 use langevin_nn::Builder;
 use langevin_train::TrainConfig;
@@ -76,13 +78,7 @@ impl Experiment for MoleculesExperiment {
             let allowed = "false where data.species is \"features\"";
             return Err(ConfigError::new("data.charges", true, allowed));
         }
-        if let Some(factor) = self.method.give.keys().find(|name| *name != SPECIES) {
-            return Err(ConfigError::new("method.give", factor, SPECIES));
-        }
-        if !self.method.give.is_empty() && !matches!(self.network, NetworkConfig::ScalarVector(_)) {
-            let allowed = "nothing: this network is not told of species that are given";
-            return Err(ConfigError::new("method.give", SPECIES, allowed));
-        }
+        self.check_given()?;
         self.network.check(self.data.species).map_err(|error| error.within("network"))?;
         if self.train.validate_every > 0 && self.data.validation_file.is_none() {
             let allowed = "a file of molecules, since train.validate_every is above 0";
@@ -143,8 +139,43 @@ impl Experiment for MoleculesExperiment {
         domain: &Molecules,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        let (conditions, given) = (2 * domain.properties.len(), !self.method.give.is_empty());
-        self.network.build(builder, domain.form, domain.elements.len(), conditions, given)
+        let told = Told {
+            form: domain.form,
+            elements: domain.elements.len(),
+            conditions: 2 * domain.properties.len(),
+            species: self.method.give.contains_key(SPECIES),
+            piece: self.method.give.contains_key(POSITIONS),
+        };
+        self.network.build(builder, told)
+    }
+}
+
+impl MoleculesExperiment {
+    /// Nothing if what is given in training can be.
+    fn check_given(&self) -> Result<(), ConfigError> {
+        let give = &self.method.give;
+        if let Some(factor) =
+            give.keys().find(|name| ![SPECIES, POSITIONS].contains(&name.as_str()))
+        {
+            return Err(ConfigError::new("method.give", factor, "species and positions"));
+        }
+        if !give.is_empty() && !matches!(self.network, NetworkConfig::ScalarVector(_)) {
+            let allowed = "nothing: this network is not told of what is given";
+            return Err(ConfigError::new("method.give", SPECIES, allowed));
+        }
+        let Some(&chance) = give.get(POSITIONS) else { return Ok(()) };
+        let most = give.get(SPECIES).copied().unwrap_or(0.0);
+        let allowed = format!("at most that of species, {most}");
+        require("method.give.positions", chance, |p| p <= most, &allowed)?;
+        // A piece that stands still between both ends needs x_t = (1 − t) x_0 + t x_1.
+        let straight = PathConfig::Linear(LinearConfig::default());
+        let equivariant = matches!(self.method.coupling, CouplingConfig::Equivariant(_));
+        if self.method.path != straight || !equivariant {
+            let allowed =
+                "nothing, unless the path is linear without noise and the coupling equivariant";
+            return Err(ConfigError::new("method.give.positions", chance, allowed));
+        }
+        Ok(())
     }
 }
 

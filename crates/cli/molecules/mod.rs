@@ -48,11 +48,11 @@ impl MoleculesCommand {
     }
 }
 
-/// Nothing if the species of a model's atoms can be given, which `what` needs.
-fn require_given(trained: &sample::Trained, what: &str) -> anyhow::Result<()> {
-    if trained.experiment.method.give.is_empty() {
+/// Nothing if a factor can be given to the model, which `what` needs.
+fn require_given(trained: &sample::Trained, factor: &str, what: &str) -> anyhow::Result<()> {
+    if !trained.experiment.method.give.contains_key(factor) {
         return refused(format!(
-            "{what}: found a model that makes the species itself, allowed: one trained with method.give.species"
+            "{what}: found a model that was not given {factor} in training, allowed: one with method.give.{factor}"
         ));
     }
     Ok(())

@@ -7,11 +7,11 @@ use anyhow::{Context, Result, anyhow};
 use candle_core::{DType, Device};
 use langevin_core::rng::ids;
 use langevin_core::{
-    Counted, Domain, Purpose, Rng, SampleId, Seed, Silent, State, TimeGrid, Times,
+    Condition, Counted, Domain, Purpose, Rng, SampleId, Seed, Silent, State, TimeGrid, Times,
 };
 use langevin_datasets::{check_molecule_target, read_molecules, write_molecules};
 use langevin_molecules::record::Molecule;
-use langevin_molecules::space::SPECIES_FACTOR;
+use langevin_molecules::space::{SPECIES, SPECIES_FACTOR};
 
 use super::sample::{Trained, decoded, with_bonds_if_held};
 use super::shipped;
@@ -68,7 +68,7 @@ impl RefineArgs {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));
         }
         let (mut trained, hash) = shipped::read(&self.model)?;
-        super::require_given(&trained, "refine")?;
+        super::require_given(&trained, SPECIES, "refine")?;
         self.choice.apply(&mut trained).map_err(bad_input)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
         self.check(&trained, &rough)?;
@@ -161,12 +161,11 @@ impl RefineArgs {
         let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng)?;
         let x_1 = x_1.with_part(SPECIES_FACTOR, x_0.part(SPECIES_FACTOR));
         let coupling = &trained.plan.method.coupling;
-        let given = Some(SPECIES_FACTOR);
-        let x_1 = coupling.align(&process, &x_0, &x_1, given)?.unwrap_or(x_1);
+        let given = Condition::none().giving(SPECIES_FACTOR);
+        let x_1 = coupling.align(&process, &x_0, &x_1, &given)?.unwrap_or(x_1);
         let t = Times::all(places.len(), self.strength);
         let points = process.path_points(&x_0, &x_1, &t, &mut rng)?;
         let x = State::new(points.into_iter().map(|point| point.x_t).collect());
-        let sampler = trained.plan.method.sampler.clone();
-        Ok(Chunk { places: places.to_vec(), x, sampler })
+        Ok(Chunk { places: places.to_vec(), x })
     }
 }

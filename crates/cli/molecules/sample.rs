@@ -151,7 +151,7 @@ pub fn draw(
         &chunks,
         |chunk, tally| {
             let given = makes[chunk.places[0]].species.is_some();
-            request.denoiser(trained, &chunk.places, given, tally)
+            request.denoiser(trained, chunk, given, tally)
         },
         || Silent,
     )?;

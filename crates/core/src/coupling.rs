@@ -1,5 +1,7 @@
 //! Which reference sample is paired with which datum.
 
+use candle_core::Tensor;
+
 use crate::{Condition, Process, Result, Rng, State};
 
 /// Pairs `(i, j)`: row `i` of the data goes with row `j` of the reference.
@@ -45,7 +47,9 @@ pub trait Coupling: std::fmt::Debug + Send + Sync {
 
     /// Paired reference samples moved nearer to their data by symmetries of the reference's law
     /// (rotations, exchanges of points), which leave its marginal as it is; nothing if the rule knows none.
-    /// Where factor `given` is the same at both ends, points that differ in it are not exchanged.
+    ///
+    /// Points that differ in a factor that `condition` gives are not exchanged. Of a piece that it holds the points
+    /// are put where the data have them, and the others around it: the reference of samples that hold a piece.
     ///
     /// # Errors
     /// [`crate::Error::Coupling`] if the rule's solver fails.
@@ -54,8 +58,17 @@ pub trait Coupling: std::fmt::Debug + Send + Sync {
         _process: &Process,
         _x_0: &State,
         _x_1: &State,
-        _given: Option<usize>,
+        _condition: &Condition,
     ) -> Result<Option<State>> {
+        Ok(None)
+    }
+
+    /// A piece of each datum that training may hold: 1 for its points and 0 for the others, `[B, n]`; nothing if
+    /// the rule knows no points.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] only.
+    fn piece(&self, _x_0: &State, _rng: &mut Rng) -> Result<Option<Tensor>> {
         Ok(None)
     }
 }

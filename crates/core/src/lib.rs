@@ -46,7 +46,7 @@ pub use domain::Domain;
 pub use error::Error;
 pub use factor::{Factor, PathPoint, Space};
 pub use flow_map::{FlowMap, Jump};
-pub use network::{Condition, Network};
+pub use network::{Condition, Network, Piece};
 pub use objective::{Loss, Objective};
 pub use observer::{Observer, Silent, Trajectory};
 pub use path::{Aim, Coefficients, Path, Transition};

@@ -35,6 +35,17 @@ pub struct Condition {
     recalled: Option<Estimate>,
     /// The factor whose part of the state is the clean one already, if one's is.
     given: Option<usize>,
+    /// The points of a factor that lie to each other as in the clean state already, if some do.
+    piece: Option<Piece>,
+}
+
+/// Points of a factor that lie to each other as they will in the end.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The factor.
+    pub factor: usize,
+    /// 1 where a point is held and 0 where it is not, `[B, n]`.
+    pub mask: Tensor,
 }
 
 impl Condition {
@@ -74,6 +85,18 @@ impl Condition {
     /// The factor that is given, if one is.
     pub fn given(&self) -> Option<usize> {
         self.given
+    }
+
+    /// The same, and the points of factor `factor` where `mask` `[B, n]` is 1 lie to each other as in the clean
+    /// state at every time: a piece of the sample is there, and the rest is made around it.
+    #[must_use]
+    pub fn holding(&self, factor: usize, mask: Tensor) -> Self {
+        Self { piece: Some(Piece { factor, mask }), ..self.clone() }
+    }
+
+    /// The points that are held, if some are.
+    pub fn piece(&self) -> Option<&Piece> {
+        self.piece.as_ref()
     }
 
     /// The features, if any.
@@ -131,7 +154,11 @@ impl Condition {
         };
         let recalled = self.recalled.as_ref().map(|estimate| estimate.select(rows)).transpose()?;
         let (features, shown) = (pick(&self.features)?, pick(&self.shown)?);
-        Ok(Self { features, shown, recalled, given: self.given })
+        let piece = self.piece.as_ref().map(|piece| -> Result<Piece> {
+            let mask = State::single(piece.mask.clone()).select(rows)?.part(0).clone();
+            Ok(Piece { factor: piece.factor, mask })
+        });
+        Ok(Self { features, shown, recalled, given: self.given, piece: piece.transpose()? })
     }
 
     /// What a network sees: features (0 where hidden) and the flags that say which, `[B, c + 1]` or

@@ -6,8 +6,8 @@ use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Component, Condition, Denoiser, Estimate, Network, Path, PathPoint, Process, Result, State,
-    Tangent, Times,
+    Component, Condition, Denoiser, Estimate, Network, Path, PathPoint, Piece, Process, Result,
+    State, Tangent, Times,
 };
 
 /// What a network's output stands for. Each is a linear change of basis of the pair (x_t, output).
@@ -98,6 +98,8 @@ pub struct Prediction<'a> {
     t: Times,
     /// The factor that is given: its estimate is what the state shows.
     given: Option<usize>,
+    /// Points that are held: in the estimate they lie as the state shows.
+    piece: Option<Piece>,
 }
 
 impl Reading {
@@ -144,8 +146,8 @@ impl Reading {
         })?;
         let time_in = Times::new(time_in);
         let raw = network.forward(&shown, &time_in, &time_in, condition)?;
-        let given = condition.given();
-        Ok(Prediction { reading: self, x_t: x_t.clone(), raw, t: t.clone(), given })
+        let (given, piece) = (condition.given(), condition.piece().cloned());
+        Ok(Prediction { reading: self, x_t: x_t.clone(), raw, t: t.clone(), given, piece })
     }
 }
 
@@ -165,7 +167,11 @@ impl Prediction<'_> {
         if self.given == Some(i) {
             return component.factor.certain(x, raw.dtype());
         }
-        component.factor.estimate(path, &self.reading.head, x, raw, &self.t)
+        let estimate = component.factor.estimate(path, &self.reading.head, x, raw, &self.t)?;
+        match &self.piece {
+            Some(piece) if piece.factor == i => component.factor.hold(x, &estimate, &piece.mask),
+            _ => Ok(estimate),
+        }
     }
 
     /// The velocity; the raw output itself where the head is one, so that nothing is divided by t.

@@ -64,7 +64,7 @@ pub use posthoc::{
 pub use progress::{LogLine, Progress, Quiet, TrainLine};
 pub use run_folder::{RunFolder, Start};
 pub use schedule::{LearningRate, LearningRateConfig};
-pub use shard::{CoupledFeed, Feed, Moment, ObjectiveLoss, Shard, ShardLoss};
+pub use shard::{CoupledFeed, Feed, Given, Moment, ObjectiveLoss, Shard, ShardLoss};
 pub use state_folder::{Found, StateFolder};
 pub use stop::Stop;
 pub use trainer::train;

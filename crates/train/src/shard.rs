@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{
-    Batch, Coupling, Loss, Network, Objective, Process, Purpose, Reading, Result, Rng, Seed,
-    Source, State,
+    Batch, Condition, Coupling, Loss, Network, Objective, Process, Purpose, Reading, Result, Rng,
+    Seed, Source, State,
 };
 use langevin_kernels::AdamW;
 
@@ -39,8 +39,18 @@ pub struct CoupledFeed {
     coupling: Arc<dyn Coupling>,
     process: Process,
     dtype: DType,
-    /// A factor that is given, and in which part of the shards.
-    given: Option<(usize, f64)>,
+    given: Option<Given>,
+}
+
+/// What is shown clean in a part of the shards, so that the rest is learnt for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Given {
+    /// A factor whose clean value the state shows at every time.
+    pub factor: usize,
+    /// In which part of the shards.
+    pub chance: f64,
+    /// A factor of points of which a piece is held besides, and in which part of all shards; at most `chance`.
+    pub piece: Option<(usize, f64)>,
 }
 
 impl CoupledFeed {
@@ -55,11 +65,36 @@ impl CoupledFeed {
         Self { source, coupling, process, dtype, given: None }
     }
 
-    /// The same, and in a part `chance` of the shards factor `factor` is given: both ends hold its clean value,
-    /// so that every state between them does, and the condition says so.
+    /// The same, and in a part of the shards both ends hold the clean value of what is `given`, so that every
+    /// state between them does, and the condition says so.
     #[must_use]
-    pub fn giving(self, factor: usize, chance: f64) -> Self {
-        Self { given: Some((factor, chance)), ..self }
+    pub fn giving(self, given: Option<Given>) -> Self {
+        Self { given, ..self }
+    }
+
+    /// Other end and condition of a shard with the clean end `x_0`, in which something may be given.
+    fn given(
+        &self,
+        x_0: &State,
+        x_1: State,
+        condition: Condition,
+        rng: &mut Rng,
+    ) -> Result<(State, Condition)> {
+        let Some(given) = self.given else { return Ok((x_1, condition)) };
+        // The coin of a shard is its first sample's: a network is told of all its samples at once.
+        let coin = rng.uniforms()[0];
+        if coin >= given.chance {
+            return Ok((x_1, condition));
+        }
+        let x_1 = x_1.with_part(given.factor, x_0.part(given.factor));
+        let mut condition = condition.giving(given.factor);
+        if let Some((factor, chance)) = given.piece
+            && coin < chance
+            && let Some(mask) = self.coupling.piece(x_0, rng)?
+        {
+            condition = condition.holding(factor, mask);
+        }
+        Ok((x_1, condition))
     }
 }
 
@@ -81,13 +116,8 @@ impl Feed for CoupledFeed {
         } else {
             (x_0.select(&data)?, batch.condition.select(&data)?)
         };
-        // The coin of a shard is its first sample's: a network is told of all its samples at once.
-        let given = self.given.filter(|&(_, chance)| rng.uniforms()[0] < chance).map(|(f, _)| f);
-        let (x_1, condition) = match given {
-            Some(factor) => (x_1.with_part(factor, x_0.part(factor)), condition.giving(factor)),
-            None => (x_1, condition),
-        };
-        let x_1 = self.coupling.align(&process, &x_0, &x_1, given)?.unwrap_or(x_1);
+        let (x_1, condition) = self.given(&x_0, x_1, condition, rng)?;
+        let x_1 = self.coupling.align(&process, &x_0, &x_1, &condition)?.unwrap_or(x_1);
         Ok(Shard { batch: Batch { x_0, x_1: batch.x_1.map(|_| x_1.clone()), condition }, x_1 })
     }
 

@@ -18,6 +18,8 @@ pub const POSITIONS: &str = "positions";
 /// Name of the factor of species.
 pub const SPECIES: &str = "species";
 
+/// Place of the positions among the factors.
+pub const POSITIONS_FACTOR: usize = 0;
 /// Place of the species among the factors.
 pub const SPECIES_FACTOR: usize = 1;
 

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
-use langevin_core::{Counted, Denoiser, Error, Sampler, Seed, Tally};
+use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_datasets::read_molecules;
-use langevin_diffusion::guidance::{Contrast, ContrastConfig, Held, Repeated};
+use langevin_diffusion::guidance::{Contrast, ContrastConfig};
 use langevin_molecules::element::Element;
 use langevin_molecules::formula::Formula;
 use langevin_molecules::property::Asked;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::scaffold::Scaffold;
-use langevin_molecules::space::{Molecules, SPECIES_FACTOR};
+use langevin_molecules::space::{Molecules, POSITIONS, SPECIES, SPECIES_FACTOR};
 use serde::Serialize;
 
 pub use self::makes::Make;
@@ -60,9 +60,6 @@ pub struct RequestArgs {
     /// File with one molecule, of which every sample contains the atoms in the same shape.
     #[arg(long, value_name = "FILE")]
     scaffold: Option<PathBuf>,
-    /// Times that each step is taken for a scaffold: more fits the other atoms better.
-    #[arg(long, default_value_t = 5, requires = "scaffold", value_name = "N")]
-    repeats: usize,
 }
 
 /// Who chooses the species of samples.
@@ -83,15 +80,13 @@ fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok
 /// The products of [`RequestArgs`] for one model.
 pub struct Request {
     makes: Makes,
-    /// The shape of the first atoms.
-    scaffold: Scaffold,
+    /// The first atoms, if they are there already.
+    scaffold: Option<Scaffold>,
     wishes: Wishes,
     /// How far to go away from a weaker answer.
     contrast: Option<Contrast>,
     /// Who gives the weaker answer, if not the model without its properties.
     weaker: Option<Trained>,
-    /// Times that each step is taken.
-    repeats: usize,
 }
 
 impl RequestArgs {
@@ -102,7 +97,10 @@ impl RequestArgs {
     pub fn plan(&self, trained: &Trained) -> Result<Request> {
         let domain = &trained.domain;
         if self.gives_species() {
-            super::require_given(trained, "--formula, --scaffold and --species data")?;
+            super::require_given(trained, SPECIES, "--formula, --scaffold and --species data")?;
+        }
+        if self.scaffold.is_some() {
+            super::require_given(trained, POSITIONS, "--scaffold")?;
         }
         let scaffold = self.scaffold()?;
         let known = scaffold.as_ref().map_or(&[][..], Molecule::species);
@@ -129,8 +127,11 @@ impl RequestArgs {
                 (Makes::Same(choices), Wishes::Same(values))
             }
         };
-        let positions = scaffold.iter().flat_map(|molecule| molecule.positions()).flatten();
-        let held = Scaffold { positions: positions.map(|x| x / domain.scale).collect() };
+        let scaled = |molecule: &Molecule| {
+            let positions = molecule.positions().iter().map(|p| p.map(|x| x / domain.scale));
+            Scaffold::new(&positions.collect::<Vec<_>>())
+        };
+        let scaffold = scaffold.as_ref().map(scaled);
         let asked = !self.property.is_empty() || self.each.is_some();
         if self.guidance.is_some() && !asked && self.weaker.is_none() {
             return refused("--guidance: needs --property, --each, or another model as --weaker");
@@ -142,11 +143,7 @@ impl RequestArgs {
             config.build().map_err(|error| bad_input(error.within("--guidance")))
         });
         let contrast = contrast.transpose()?;
-        if self.repeats == 0 {
-            return refused("--repeats: found 0, allowed: at least 1");
-        }
-        let repeats = if scaffold.is_some() { self.repeats } else { 1 };
-        Ok(Request { makes, scaffold: held, wishes, contrast, weaker, repeats })
+        Ok(Request { makes, scaffold, wishes, contrast, weaker })
     }
 
     /// Whether species are given to the model.
@@ -253,19 +250,23 @@ impl Request {
         }
     }
 
-    /// Who estimates the molecules `places` of `trained`: the network, told what is asked.
+    /// Who estimates the molecules of `chunk` by `trained`: the network, told what is asked.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.
     pub fn denoiser(
         &self,
         trained: &Trained,
-        places: &[usize],
+        chunk: &Chunk,
         given: bool,
         tally: &Tally,
     ) -> langevin_core::Result<Arc<dyn Denoiser>> {
-        let condition = trained.domain.condition(&self.wishes.of(places), DType::F32)?;
+        let condition = trained.domain.condition(&self.wishes.of(&chunk.places), DType::F32)?;
         let condition = if given { condition.giving(SPECIES_FACTOR) } else { condition };
+        let condition = match &self.scaffold {
+            Some(scaffold) => scaffold.held(&condition, &chunk.x)?,
+            None => condition,
+        };
         let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
         let told = network(condition.clone());
         Ok(match &self.contrast {
@@ -286,24 +287,16 @@ impl Request {
     /// # Errors
     /// [`langevin_core::Error::Shape`] if it is too small for the scaffold.
     pub fn begin(&self, chunk: Chunk, makes: &[Make]) -> langevin_core::Result<Chunk> {
-        let mut x = self.scaffold.of_reference(&chunk.x)?;
+        let mut x = match &self.scaffold {
+            Some(scaffold) => scaffold.within(&chunk.x)?,
+            None => chunk.x,
+        };
         let species = chunk.places.iter().map(|&place| makes[place].species.clone());
         if let Some(species) = species.collect::<Option<Vec<_>>>() {
             let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
             x = x.with_part(SPECIES_FACTOR, &species);
         }
-        let sampler = self.sampler(chunk.sampler);
-        Ok(Chunk { x, sampler, ..chunk })
-    }
-
-    /// `sampler`, holding the scaffold.
-    pub fn sampler(&self, sampler: Arc<dyn Sampler>) -> Arc<dyn Sampler> {
-        if self.scaffold.is_empty() {
-            return sampler;
-        }
-        let (own, last) = (self.scaffold.clone(), self.scaffold.clone());
-        let held = Held::new(sampler, move |x: &_, _| own.hold(x), move |x: &_| last.hold(x));
-        Arc::new(Repeated::new(held, self.repeats).giving(SPECIES_FACTOR))
+        Ok(Chunk { x, ..chunk })
     }
 
     /// What each of `count` samples is made of.

@@ -271,8 +271,7 @@ impl Guidance {
         }
         if let Some((factors, values)) = self.constraint.clone() {
             let project = move |x: &State| x.map(|x| affine_projection(x, &factors, &values));
-            let of_estimate = project.clone();
-            sampler = Arc::new(Held::new(sampler, move |x: &State, _| of_estimate(x), project));
+            sampler = Arc::new(Held::new(sampler, project.clone(), project));
         }
         sampler
     }

@@ -144,6 +144,18 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         self.law.project(&combine(&[(&skip, x_t), (&out, raw)])?)
     }
 
+    /// The held points are shifted together to where they were estimated to be on average.
+    fn hold(&self, x_t: &Tensor, estimate: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        if !self.law.is_free_to_shift() {
+            return Err(Error::Undefined { factor: L::KIND, what: "piece that is held" });
+        }
+        let mask = mask.to_dtype(estimate.dtype())?.unsqueeze(2)?;
+        let count = mask.sum_keepdim(1)?.maximum(1.0)?;
+        let off = (x_t - estimate)?.broadcast_mul(&mask)?;
+        let shift = off.sum_keepdim(1)?.broadcast_div(&count)?;
+        self.law.project(&(estimate + (off - shift.broadcast_mul(&mask)?)?)?)
+    }
+
     fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor> {
         mean_per_sample(&(estimate - &point.clean)?.sqr()?)
     }

@@ -96,6 +96,14 @@ pub trait Factor: Debug + Send + Sync {
         Err(crate::Error::Undefined { factor: self.kind(), what: "clean value that is given" })
     }
 
+    /// `estimate` in which the points where `mask` `[B, n]` is 1 lie to each other as they do in `x_t`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Undefined`] where a factor has no points that can be shifted together.
+    fn hold(&self, _x_t: &Tensor, _estimate: &Tensor, _mask: &Tensor) -> Result<Tensor> {
+        Err(crate::Error::Undefined { factor: self.kind(), what: "piece that is held" })
+    }
+
     /// Squared error (or cross-entropy) of an estimate, mean over the axes of a sample: `[B]`.
     fn clean_loss(&self, estimate: &Tensor, point: &PathPoint) -> Result<Tensor>;
 

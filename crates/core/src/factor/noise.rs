@@ -25,6 +25,11 @@ pub trait NoiseLaw: Debug + Send + Sync + Clone + 'static {
     /// Orthonormal frame of the support: each `shape` flattened.
     fn frame(&self, shape: &[usize]) -> Vec<Vec<f64>>;
 
+    /// Whether states are known up to a shift of all points, of which the support takes one.
+    fn is_free_to_shift(&self) -> bool {
+        false
+    }
+
     /// Whether the law is N(0, I) on its support, so that its density is that of a standard normal.
     fn is_standard(&self) -> bool;
 }
@@ -83,6 +88,10 @@ impl NoiseLaw for ZeroMean {
 
     fn project(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.broadcast_sub(&x.mean_keepdim(1)?)?)
+    }
+
+    fn is_free_to_shift(&self) -> bool {
+        true
     }
 
     fn degrees_of_freedom(&self, shape: &[usize]) -> usize {

@@ -38,10 +38,10 @@ pub struct Held<S, E, P> {
 impl<S, E, P> Held<S, E, P>
 where
     S: Sampler,
-    E: Fn(&Estimate, f64) -> Result<Estimate> + Send + Sync,
+    E: Fn(&Estimate) -> Result<Estimate> + Send + Sync,
     P: Fn(&State) -> Result<State> + Send + Sync,
 {
-    /// `sampler` with `of_estimate`, from estimates and the time where the step goes to estimates, at every step and `of_state`, from states
+    /// `sampler` with `of_estimate`, from estimates to estimates, at every step and `of_state`, from states
     /// to states, after the last one.
     pub fn new(sampler: S, of_estimate: E, of_state: P) -> Self {
         Self { sampler, of_estimate, of_state }
@@ -57,12 +57,11 @@ impl<S: Sampler, E, P> std::fmt::Debug for Held<S, E, P> {
 impl<S, E, P> Sampler for Held<S, E, P>
 where
     S: Sampler,
-    E: Fn(&Estimate, f64) -> Result<Estimate> + Send + Sync,
+    E: Fn(&Estimate) -> Result<Estimate> + Send + Sync,
     P: Fn(&State) -> Result<State> + Send + Sync,
 {
     fn step(&self, stage: &Stage, x: State, rng: &mut Rng) -> Result<Arrival> {
-        let project = |x: &Estimate| (self.of_estimate)(x, stage.s);
-        let projected = Projected { denoiser: stage.denoiser, project: &project };
+        let projected = Projected { denoiser: stage.denoiser, project: &self.of_estimate };
         let mut arrival = self.sampler.step(&Stage { denoiser: &projected, ..*stage }, x, rng)?;
         if stage.s == 0.0 {
             arrival.x = (self.of_state)(&arrival.x)?;
@@ -164,7 +163,6 @@ mod tests {
             let path = config.build().unwrap();
             let process = Process::new(&Space::of("x", Euclidean::new(&[3])), path.clone());
             let project = |x: &State| x.map(|x| affine_projection(x, &constraint, &value));
-            let held = |x: &Estimate, _: f64| project(x);
             let denoiser = law.denoiser(path.clone());
             let rng = Rng::new(Seed(1), Purpose::Sampling, ids(0, 20), 0);
             let x_1 = process.reference(DType::F64, &Device::Cpu, &mut rng.clone()).unwrap();
@@ -177,14 +175,14 @@ mod tests {
             let as_it_is = |x: &State| Ok(x.clone());
             for config in samplers() {
                 let sampler = config.build().unwrap();
-                let x = draw(&Held::new(sampler.clone(), held, as_it_is));
+                let x = draw(&Held::new(sampler.clone(), project, as_it_is));
                 misses = misses.max(off(&x, &constraint, &value));
-                let x = draw(&Held::new(sampler.clone(), held, project));
+                let x = draw(&Held::new(sampler.clone(), project, project));
                 assert!(off(&x, &constraint, &value) < 1e-12, "{config:?}");
                 let known = State::single(tensor(&[[0.0, 0.0, 0.7]]));
                 let mask = State::single(tensor(&[[0.0, 0.0, 1.0]]));
                 let replaced = Repeated::new(Replaced::new(sampler, known, mask), 2);
-                let x = draw(&Held::new(replaced, held, project));
+                let x = draw(&Held::new(replaced, project, project));
                 assert!(off(&x, &constraint, &value) < 1e-12, "known, {config:?}");
             }
         }
@@ -202,12 +200,11 @@ mod tests {
         let process = Process::new(&Space::of("x", Euclidean::new(&[3])), path.clone());
         let law = GaussianMixture::gaussian(vec![0.3; 3], vec![1.0, 0.5, 2.0]).unwrap();
         let project = |x: &State| x.map(|x| affine_projection(x, &constraint, &value));
-        let held = |x: &Estimate, _: f64| project(x);
         let law = law.denoiser(path.clone());
         let denoiser = Projected { denoiser: &law, project: &project };
         let x = tensor(&[[0.2, -0.4, 0.1], [1.0, 0.3, -0.7], [-2.0, 1.0, 0.0]]);
         contract::denoiser(&denoiser, &State::single(x), &Times::new(vec![0.1, 0.5, 0.9]));
-        let sampler = Held::new(HeunConfig::default().build().unwrap(), held, project);
+        let sampler = Held::new(HeunConfig::default().build().unwrap(), project, project);
         let grid = TimeGrid::linear(0.99, 0.0, 6).unwrap();
         contract::sampler(&sampler, &process, &law, &grid);
     }

@@ -15,19 +15,12 @@ use langevin_core::{Result, Rng, Sampler, Stage, State};
 pub struct Repeated<S> {
     sampler: S,
     repeats: usize,
-    given: Option<usize>,
 }
 
 impl<S: Sampler> Repeated<S> {
     /// Each step of `sampler` taken `repeats` times; at least once.
     pub fn new(sampler: S, repeats: usize) -> Self {
-        Self { sampler, repeats: repeats.max(1), given: None }
-    }
-
-    /// The same where factor `factor` is given: it is not carried back.
-    #[must_use]
-    pub fn giving(self, factor: usize) -> Self {
-        Self { given: Some(factor), ..self }
+        Self { sampler, repeats: repeats.max(1) }
     }
 }
 
@@ -41,10 +34,6 @@ impl<S: Sampler> Sampler for Repeated<S> {
         for _ in 1..repeats {
             let back = process
                 .map([&arrival.x], |c, [x]| c.factor.renoise(c.path.as_ref(), x, s, t, 1.0, rng))?;
-            let back = match self.given {
-                Some(factor) => back.with_part(factor, arrival.x.part(factor)),
-                None => back,
-            };
             arrival = self.sampler.step(&stage, back, rng)?;
         }
         Ok(arrival)

@@ -42,23 +42,14 @@ impl NetworkConfig {
         }
     }
 
-    /// The network for atoms of `elements` kinds, told in this `form`, and conditions of `conditions`
-    /// features, flags included; `given` where it is told that species are clean already.
+    /// The network for what it is `told`.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the section was checked.
-    pub fn build(
-        &self,
-        builder: &Builder,
-        form: SpeciesForm,
-        elements: usize,
-        conditions: usize,
-        given: bool,
-    ) -> langevin_nn::Result<Box<dyn Network>> {
+    pub fn build(&self, builder: &Builder, told: Told) -> langevin_nn::Result<Box<dyn Network>> {
+        let Told { form, elements, conditions, .. } = told;
         Ok(match (self, form) {
-            (Self::ScalarVector(config), _) => {
-                Box::new(ScalarVector::new(builder, config, elements, conditions, given)?)
-            }
+            (Self::ScalarVector(config), _) => Box::new(ScalarVector::new(builder, config, told)?),
             (Self::Egnn(config), SpeciesForm::Classes) => {
                 Box::new(Egnn::on_classes(builder, config, elements, conditions)?)
             }
@@ -68,4 +59,19 @@ impl NetworkConfig {
             }
         })
     }
+}
+
+/// What a network is told of molecules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// How a state says which element an atom is.
+    pub form: SpeciesForm,
+    /// Kinds of atoms.
+    pub elements: usize,
+    /// Features of a condition, flags included.
+    pub conditions: usize,
+    /// Whether it is told that species are clean already.
+    pub species: bool,
+    /// Whether it is told of a piece that is held.
+    pub piece: bool,
 }

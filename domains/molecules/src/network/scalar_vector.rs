@@ -9,6 +9,7 @@ use langevin_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Told;
 use super::inputs::{one_hot, radial_basis, to_atoms};
 
 /// `[network] kind = "scalar_vector"`.
@@ -86,6 +87,8 @@ pub struct ScalarVector {
     embed: Linear,
     /// What given species add to an atom's first features.
     given: Option<Linear>,
+    /// What being held adds to an atom's first features, `[width]`.
+    held: Option<Tensor>,
     blocks: Vec<Block>,
     norm: LayerNorm,
     species: Linear,
@@ -95,18 +98,16 @@ pub struct ScalarVector {
 }
 
 impl ScalarVector {
-    /// The network for atoms of `elements` kinds and conditions of `conditions` features, flags included; `told_of_given` where
-    /// it is told that species are clean already.
+    /// The network for what it is told of.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`]; the config was checked by [`ScalarVectorConfig::check`].
     pub fn new(
         builder: &Builder,
         config: &ScalarVectorConfig,
-        elements: usize,
-        conditions: usize,
-        told_of_given: bool,
+        of: Told,
     ) -> langevin_nn::Result<Self> {
+        let Told { elements, conditions, .. } = of;
         let ScalarVectorConfig { width, message, layers, radial, recall, .. } = *config;
         let sets = config.sets + usize::from(recall);
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
@@ -145,10 +146,12 @@ impl ScalarVector {
             let own = builder.part("given");
             Linear::with_init(&own, elements, width, Activation::Identity, Init::FanIn(width), None)
         };
+        let held = || builder.part("held").parameter("weight", &[width], Init::FanIn(width));
         Ok(Self {
             config: config.clone(),
             elements,
-            given: told_of_given.then(given).transpose()?,
+            given: of.species.then(given).transpose()?,
+            held: of.piece.then(held).transpose()?,
             embed: linear(
                 builder.part("embed"),
                 elements + told + if recall { elements } else { 0 },
@@ -197,6 +200,10 @@ impl Network for ScalarVector {
         let mut h = self.embed.forward(&Tensor::cat(&inputs, 2)?)?;
         if let (Some(layer), Some(_)) = (&self.given, condition.given()) {
             h = (h + layer.forward(&inputs[0])?)?;
+        }
+        if let (Some(weight), Some(piece)) = (&self.held, condition.piece()) {
+            let mask = piece.mask.to_dtype(self.dtype)?.unsqueeze(2)?;
+            h = (h + mask.broadcast_mul(weight)?)?;
         }
         for block in &self.blocks {
             let mut pairs = vec![basis.clone()];
@@ -248,6 +255,7 @@ mod tests {
 
     use super::*;
     use crate::network::testing::{every_parameter_learns, is_equivariant};
+    use crate::species::SpeciesForm;
 
     fn built(recall: bool) -> (ParamStore, ScalarVector) {
         let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
@@ -261,7 +269,9 @@ mod tests {
             time,
         };
         config.check().unwrap();
-        let build = |builder: &Builder| ScalarVector::new(builder, &config, 4, 0, true);
+        let form = SpeciesForm::Classes;
+        let told = Told { form, elements: 4, conditions: 0, species: true, piece: true };
+        let build = |builder: &Builder| ScalarVector::new(builder, &config, told);
         ParamStore::create(DType::F64, Seed(1), build).unwrap()
     }
 

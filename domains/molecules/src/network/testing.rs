@@ -5,6 +5,9 @@ use langevin_core::rng::ids;
 use langevin_core::{Condition, Network, Purpose, Rng, Seed, State, Times};
 use langevin_nn::ParamStore;
 
+/// Atoms that are held: the exchange in the test of equivariance leaves the pair as it is.
+const HELD: [usize; 2] = [3, 5];
+
 /// Three molecules of `n` atoms of four kinds, in f64.
 fn state(n: usize) -> State {
     let mut rng = Rng::new(Seed(7), Purpose::Data, ids(0, 3), 0);
@@ -17,10 +20,13 @@ fn times() -> Times {
     Times::new(vec![0.1, 0.5, 0.9])
 }
 
-/// The answer where species are given; of a network that looks at its last one, the second answer.
+/// The answer where species are given and two atoms held; of a network that looks at its last one, the second answer.
 fn ask(network: &dyn Network, x: &State) -> State {
     let once = |condition: Condition| network.forward(x, &times(), &times(), &condition).unwrap();
-    let given = Condition::none().giving(1);
+    let (samples, n, _) = x.part(0).dims3().unwrap();
+    let held: Vec<f64> = (0..n).map(|i| f64::from(u8::from(HELD.contains(&i)))).collect();
+    let mask = Tensor::new(vec![held; samples], &Device::Cpu).unwrap();
+    let given = Condition::none().giving(1).holding(0, mask);
     let first = once(given.clone());
     if !network.recalls() {
         return first;
