@@ -26,5 +26,6 @@ pub mod scaffold;
 pub mod source;
 pub mod space;
 pub mod species;
+pub mod unsaturation;
 pub mod valence;
 pub mod validity;

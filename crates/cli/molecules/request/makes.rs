@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use langevin_core::{Purpose, Rng, Seed};
+use langevin_molecules::composition::Composition;
 use langevin_molecules::space::Molecules;
 use serde::Serialize;
 
@@ -64,16 +65,16 @@ impl Choices {
         Self::new(own.map(|(&atoms, &count)| (Make { atoms, species: None }, count as f64)))
     }
 
-    /// Compositions of the training data with a size that `fits` and the atoms `known`, which come first: as
+    /// Compositions of the training data that `fit` and have the atoms `known`, which come first: as
     /// frequent as there, or as probable for the values of properties that are `asked` for.
     pub fn compositions(
         domain: &Molecules,
-        fits: impl Fn(usize) -> bool,
+        fit: impl Fn(&Composition) -> bool,
         known: &[u32],
         asked: &[Option<f64>],
     ) -> Self {
         let own = domain.compositions.iter();
-        let own = own.filter(|own| fits(own.atoms()) && own.holds(known));
+        let own = own.filter(|own| own.holds(known) && fit(own));
         let weighed: Vec<_> = own.map(|own| (own, own.log_weight(asked))).collect();
         let most = weighed.iter().map(|(_, weight)| *weight).fold(f64::NEG_INFINITY, f64::max);
         Self::new(weighed.into_iter().map(|(own, weight)| {
@@ -130,7 +131,6 @@ impl Makes {
 
 #[cfg(test)]
 mod tests {
-    use langevin_molecules::composition::Composition;
     use langevin_molecules::element::Element;
     use langevin_molecules::record::Molecule;
 
@@ -171,7 +171,7 @@ mod tests {
         let mut domain = Molecules::measured(&all).unwrap();
         domain.compositions = Composition::measured(&all, &domain).unwrap();
         // Species H, C, O.
-        let of = |known: &[u32]| Choices::compositions(&domain, |n| n == 3, known, &[]);
+        let of = |known: &[u32]| Choices::compositions(&domain, |own| own.atoms() == 3, known, &[]);
         assert_eq!(of(&[]).makes.len(), 2);
         let water = Some(vec![2, 0, 0]);
         assert_eq!(of(&[2, 0]).makes, [Make { atoms: 3, species: water }]);

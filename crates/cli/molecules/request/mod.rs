@@ -11,12 +11,15 @@ use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_datasets::read_molecules;
 use langevin_diffusion::guidance::{Contrast, ContrastConfig};
+use langevin_molecules::composition::Composition;
 use langevin_molecules::element::Element;
 use langevin_molecules::formula::Formula;
+use langevin_molecules::perception::perceive;
 use langevin_molecules::property::Asked;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::scaffold::Scaffold;
 use langevin_molecules::space::{Molecules, POSITIONS, SPECIES, SPECIES_FACTOR};
+use langevin_molecules::unsaturation;
 use serde::Serialize;
 
 pub use self::makes::Make;
@@ -105,6 +108,8 @@ impl RequestArgs {
         let scaffold = self.scaffold()?;
         let known = scaffold.as_ref().map_or(&[][..], Molecule::species);
         let known = self.places("--scaffold", known, domain)?;
+        let graph = |molecule: &Molecule| unsaturation::of_graph(&perceive(molecule).graph);
+        let unsaturated = scaffold.as_ref().map_or(0, graph);
         if let Some(SizeRange(_, most)) = self.atoms.filter(|sizes| sizes.1 < known.len()) {
             return refused(format!("--scaffold: {} atoms do not fit into {most}", known.len()));
         }
@@ -112,7 +117,7 @@ impl RequestArgs {
             Some(path) => {
                 let (sizes, rows) = each_its_own(path, domain)?;
                 let one = |(&atoms, values): (&usize, &Values)| {
-                    self.of_size(domain, SizeRange(atoms, atoms), &known, values)
+                    self.of_size(domain, SizeRange(atoms, atoms), (&known, 0), values)
                 };
                 let makes = sizes.iter().zip(&rows).map(one).collect::<Result<_>>()?;
                 (Makes::Each(makes), Wishes::Each(rows))
@@ -122,7 +127,7 @@ impl RequestArgs {
                 let sizes = self.atoms.unwrap_or(SizeRange(1, usize::MAX));
                 let choices = match &self.formula {
                     Some(formula) => self.of_formula(domain, formula, &known)?,
-                    None => self.of_size(domain, sizes, &known, &values)?,
+                    None => self.of_size(domain, sizes, (&known, unsaturated), &values)?,
                 };
                 (Makes::Same(choices), Wishes::Same(values))
             }
@@ -180,16 +185,22 @@ impl RequestArgs {
         Ok(Choices::new([(Make { atoms: formula.atoms(), species }, 1.0)]))
     }
 
-    /// Molecules with numbers of atoms in `sizes`.
+    /// Molecules with numbers of atoms in `sizes` and the atoms `known`, which have that many rings and bonds
+    /// beyond single ones.
     fn of_size(
         &self,
         domain: &Molecules,
         sizes: SizeRange,
-        known: &[u32],
+        (known, unsaturated): (&[u32], i64),
         values: &[Option<f64>],
     ) -> Result<Choices> {
         if self.gives_species() {
-            let choices = Choices::compositions(domain, |n| sizes.holds(n), known, values);
+            let fit = |own: &Composition| {
+                let atoms = own.species().into_iter().map(|s| domain.elements[s as usize]);
+                let twice = unsaturation::twice_of_composition(&atoms.collect::<Vec<_>>());
+                sizes.holds(own.atoms()) && twice.is_none_or(|twice| twice >= 2 * unsaturated)
+            };
+            let choices = Choices::compositions(domain, fit, known, values);
             if choices.is_empty() {
                 return refused(
                     "no molecule of the training data has such a size and the scaffold's atoms: give the \
