@@ -1,5 +1,6 @@
 //! What samples are asked to be: a size, a composition, values of properties, a part that is there already.
 
+mod compose;
 mod makes;
 mod properties;
 
@@ -11,19 +12,16 @@ use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_datasets::read_molecules;
 use langevin_diffusion::guidance::{Contrast, ContrastConfig};
-use langevin_molecules::composition::Composition;
-use langevin_molecules::element::Element;
 use langevin_molecules::formula::Formula;
-use langevin_molecules::perception::perceive;
 use langevin_molecules::property::Asked;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::scaffold::Scaffold;
-use langevin_molecules::space::{Molecules, POSITIONS, SPECIES, SPECIES_FACTOR};
-use langevin_molecules::unsaturation;
+use langevin_molecules::space::{POSITIONS, SPECIES, SPECIES_FACTOR};
 use serde::Serialize;
 
+use self::compose::Composer;
 pub use self::makes::Make;
-use self::makes::{Choices, Makes, SizeRange, known_first};
+use self::makes::{Makes, SizeRange};
 use self::properties::{Values, Wishes, each_its_own, same_for_all};
 use super::sample::Trained;
 use super::shipped;
@@ -106,18 +104,12 @@ impl RequestArgs {
             super::require_given(trained, POSITIONS, "--scaffold")?;
         }
         let scaffold = self.scaffold()?;
-        let known = scaffold.as_ref().map_or(&[][..], Molecule::species);
-        let known = self.places("--scaffold", known, domain)?;
-        let graph = |molecule: &Molecule| unsaturation::of_graph(&perceive(molecule).graph);
-        let unsaturated = scaffold.as_ref().map_or(0, graph);
-        if let Some(SizeRange(_, most)) = self.atoms.filter(|sizes| sizes.1 < known.len()) {
-            return refused(format!("--scaffold: {} atoms do not fit into {most}", known.len()));
-        }
+        let composer = Composer::new(domain, self.gives_species(), scaffold.as_ref())?;
         let (makes, wishes) = match &self.each {
             Some(path) => {
                 let (sizes, rows) = each_its_own(path, domain)?;
                 let one = |(&atoms, values): (&usize, &Values)| {
-                    self.of_size(domain, SizeRange(atoms, atoms), (&known, 0), values)
+                    composer.of_sizes(SizeRange(atoms, atoms), values)
                 };
                 let makes = sizes.iter().zip(&rows).map(one).collect::<Result<_>>()?;
                 (Makes::Each(makes), Wishes::Each(rows))
@@ -126,8 +118,8 @@ impl RequestArgs {
                 let values = same_for_all(&self.property, domain)?;
                 let sizes = self.atoms.unwrap_or(SizeRange(1, usize::MAX));
                 let choices = match &self.formula {
-                    Some(formula) => self.of_formula(domain, formula, &known)?,
-                    None => self.of_size(domain, sizes, (&known, unsaturated), &values)?,
+                    Some(formula) => composer.of_formula(formula)?,
+                    None => composer.of_sizes(sizes, &values)?,
                 };
                 (Makes::Same(choices), Wishes::Same(values))
             }
@@ -156,75 +148,6 @@ impl RequestArgs {
         self.formula.is_some() || self.scaffold.is_some() || self.species == Chooser::Data
     }
 
-    /// The species of `atoms` in `domain`; of an element with charges, the least charged one.
-    fn places(&self, option: &str, atoms: &[Element], domain: &Molecules) -> Result<Vec<u32>> {
-        let place = |element: &Element| {
-            let place = domain.elements.iter().position(|own| own == element);
-            let Some(place) = place else {
-                let own = domain.distinct_elements();
-                let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
-                let own = own.join(", ");
-                return refused(format!("{option}: found {element}, this model makes {own}"));
-            };
-            Ok(place as u32)
-        };
-        atoms.iter().map(place).collect()
-    }
-
-    /// Molecules with the composition `formula`.
-    fn of_formula(&self, domain: &Molecules, formula: &Formula, known: &[u32]) -> Result<Choices> {
-        let species = self.places("--formula", &formula.species(), domain)?;
-        let all = known.iter().all(|own| {
-            let count = |list: &[u32]| list.iter().filter(|other| *other == own).count();
-            count(known) <= count(&species)
-        });
-        if !all {
-            return refused(format!("--formula {formula}: the scaffold is not part of it"));
-        }
-        let species = Some(known_first(species, known));
-        Ok(Choices::new([(Make { atoms: formula.atoms(), species }, 1.0)]))
-    }
-
-    /// Molecules with numbers of atoms in `sizes` and the atoms `known`, which have that many rings and bonds
-    /// beyond single ones.
-    fn of_size(
-        &self,
-        domain: &Molecules,
-        sizes: SizeRange,
-        (known, unsaturated): (&[u32], i64),
-        values: &[Option<f64>],
-    ) -> Result<Choices> {
-        if self.gives_species() {
-            let fit = |own: &Composition| {
-                let atoms = own.species().into_iter().map(|s| domain.elements[s as usize]);
-                let twice = unsaturation::twice_of_composition(&atoms.collect::<Vec<_>>());
-                sizes.holds(own.atoms()) && twice.is_none_or(|twice| twice >= 2 * unsaturated)
-            };
-            let choices = Choices::compositions(domain, fit, known, values);
-            if choices.is_empty() {
-                return refused(
-                    "no molecule of the training data has such a size and the scaffold's atoms: give the \
-                     composition with --formula",
-                );
-            }
-            return Ok(choices);
-        }
-        let SizeRange(least, most) = sizes;
-        if least == most {
-            // One size may be asked for whether the data have it or not.
-            return Ok(Choices::new([(Make { atoms: least, species: None }, 1.0)]));
-        }
-        let choices = Choices::sizes(domain, |n| sizes.holds(n));
-        if choices.is_empty() {
-            let all = domain.sizes.keys();
-            let (least, most) = (all.clone().min().unwrap_or(&0), all.max().unwrap_or(&0));
-            return refused(format!(
-                "--atoms: no molecule of the training data has such a size; they have {least} to {most} atoms"
-            ));
-        }
-        Ok(choices)
-    }
-
     fn scaffold(&self) -> Result<Option<Molecule>> {
         let Some(path) = &self.scaffold else { return Ok(None) };
         let mut file = read_molecules(path, false).map_err(bad_input)?;
@@ -244,7 +167,7 @@ fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
     let alike = |a: &Trained, b: &Trained| {
         let (a_method, b_method) = (&a.experiment.method, &b.experiment.method);
         (&a.domain, &a_method.path) == (&b.domain, &b_method.path)
-            && a_method.give.is_empty() == b_method.give.is_empty()
+            && a_method.give.keys().eq(b_method.give.keys())
     };
     if !alike(&weaker, trained) {
         return refused("--weaker: data or path of the two models differ");
