@@ -100,7 +100,7 @@ def main():
             # After each number of evaluations: a run that is stopped keeps what it has.
             write(args, rows)
         for name, asked in requests(work):
-            langevin("sample", args.model, "--count", args.count // 10, "--seed", args.seed, "--steps", 50, *asked,
+            langevin("sample", args.model, "--count", max(args.count // 20, 1), "--seed", args.seed, "--steps", 50, *asked,
                      "--out", samples, "--force")
             graph = measured(samples, work, protocol="graph")
             for metric in ("molecules stable", "closed shell", "connected"):
