@@ -292,3 +292,35 @@ impl<L: NoiseLaw> Factor for Flat<L> {
         Ok((self.reference_log_density(&noise)? - volume)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(x: &Tensor) -> Vec<f64> {
+        x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// Points 1 and 2 of three are held. Their shape is that of the state to the last bit, the third point
+    /// stands to them as it was estimated to stand to their mean, and the centre of mass is zero.
+    #[test]
+    fn a_held_piece_keeps_its_shape_where_it_was_estimated() {
+        let on = |x: &[f64]| Tensor::from_slice(x, (1, 3, 1), &Device::Cpu).unwrap();
+        let (x_t, estimate) = (on(&[0.0, 1.5, -1.5]), on(&[-2.0, -1.0, 3.0]));
+        let mask = Tensor::from_slice(&[1u8, 1, 0], (1, 3), &Device::Cpu).unwrap();
+
+        let held = numbers(&Centred::new(3, 1).hold(&x_t, &estimate, &mask).unwrap());
+
+        assert_eq!(held, [-2.25, -0.75, 3.0]);
+    }
+
+    #[test]
+    fn nothing_held_leaves_the_estimate_and_white_noise_holds_no_piece() {
+        let x = Tensor::from_slice(&[1.0, -3.0, 2.0f64], (1, 3, 1), &Device::Cpu).unwrap();
+        let none = Tensor::zeros((1, 3), DType::U8, &Device::Cpu).unwrap();
+        let held = Centred::new(3, 1).hold(&(&x * 2.0).unwrap(), &x, &none).unwrap();
+        assert_eq!(numbers(&held), numbers(&x));
+        let error = Euclidean::new(&[3, 1]).hold(&x, &x, &none).unwrap_err();
+        assert!(matches!(error, Error::Undefined { what: "piece that is held", .. }));
+    }
+}
