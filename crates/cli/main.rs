@@ -7,6 +7,7 @@
 
 mod choice;
 mod config_file;
+mod crystals;
 mod data;
 mod experiment;
 mod generate;
@@ -43,10 +44,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Crystals: comparing structures, changing formats.
+    #[command(subcommand)]
+    Crystals(crystals::CrystalsCommand),
     /// Sets of molecules to train on, from your own files.
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Molecules: for now, measuring those of any file.
+    /// Molecules: train, sample, refine, measure.
     #[command(subcommand)]
     Molecules(molecules::MoleculesCommand),
     /// Point clouds in R^d and on the sphere.
@@ -99,6 +103,7 @@ pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Crystals(command) => command.run(),
         Command::Data(command) => command.run(),
         Command::Molecules(command) => command.run(),
         Command::Points(command) => command.run(),

@@ -1,8 +1,8 @@
-//! Readers and writers of the formats in which people keep points and molecules, and splits of what
-//! was read.
+//! Readers and writers of the formats in which people keep points, molecules and crystals, and splits
+//! of what was read.
 //!
-//! [`read_points`] and [`write_points`], [`read_molecules`] and [`write_molecules`] choose the format by
-//! the file's extension. What is written is read back bit for bit: coordinates, names, labels and
+//! [`read_points`] and [`write_points`], [`read_molecules`] and [`write_molecules`],
+//! [`read_crystals`] and [`write_crystals`] choose the format by the file's extension. What is written is read back bit for bit: coordinates, names, labels and
 //! geometry; of molecules as far as the format holds it. A file is replaced whole or not at all, and
 //! only when asked to. An error names the file, the row and the column, what was found there and what
 //! is allowed.
@@ -10,6 +10,7 @@
 //! Rows and columns are counted from 1; in a text file the row is the line, comments included.
 
 mod array;
+mod crystals;
 mod csv;
 mod error;
 mod fingerprint;
@@ -19,6 +20,10 @@ mod npy;
 mod points;
 mod split;
 
+pub use crystals::{
+    BadCrystal, CrystalFault, CrystalFile, CrystalFileError, CrystalPlace, read_crystals,
+    write_crystals,
+};
 pub use csv::TextTable;
 pub use error::{Column, DatasetError, Place};
 pub use fingerprint::fingerprint;

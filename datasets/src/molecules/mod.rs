@@ -23,6 +23,9 @@ pub use blocks::MoleculeReader;
 use blocks::{Blocks, Source};
 pub use error::{BadFrame, Fault, MoleculeFileError, Where};
 
+pub(crate) use text::{label, real};
+pub(crate) use xyz::{Comment, write_pairs, write_provenance};
+
 use crate::DatasetError;
 
 /// Names of what says where a file comes from begin with this; they are not read back as labels or

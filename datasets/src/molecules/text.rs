@@ -14,7 +14,7 @@ pub(super) fn wrong(line: usize, found: impl Into<String>, allowed: &'static str
 }
 
 /// A finite number, the exponent also after a D, as Fortran writes it.
-pub(super) fn real(text: &str) -> Option<f64> {
+pub(crate) fn real(text: &str) -> Option<f64> {
     // `parse` also takes "nan" and "inf", which the record refuses with the atom's number.
     text.parse().ok().or_else(|| {
         let place = text.find(['d', 'D'])?;
@@ -24,7 +24,7 @@ pub(super) fn real(text: &str) -> Option<f64> {
 }
 
 /// The number that a label's text stands for; `None` if it is better kept as words.
-pub(super) fn label(text: &str) -> Option<f64> {
+pub(crate) fn label(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
     // A long integer is a name of something; as a double it would lose digits.
     let whole = text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'+');

@@ -9,8 +9,6 @@ pub mod canonical;
 pub mod composition;
 pub mod config;
 pub mod distributions;
-pub mod element;
-pub mod formula;
 pub mod graph;
 mod kekule;
 mod labelling;
@@ -29,3 +27,5 @@ pub mod species;
 pub mod unsaturation;
 pub mod valence;
 pub mod validity;
+
+pub use langevin_atoms::{element, formula};

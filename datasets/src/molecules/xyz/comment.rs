@@ -9,19 +9,21 @@ use crate::molecules::{Fault, PROVENANCE};
 
 /// What a comment says.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Comment {
-    pub(super) layout: Layout,
-    pub(super) labels: Vec<(String, f64)>,
-    pub(super) notes: Vec<(String, String)>,
+pub(crate) struct Comment {
+    pub(crate) layout: Layout,
+    pub(crate) labels: Vec<(String, f64)>,
+    pub(crate) notes: Vec<(String, String)>,
     pub(super) bonds: Option<Vec<Bond>>,
+    /// Of a periodic structure: nine numbers.
+    pub(crate) lattice: Option<String>,
 }
 
 /// Which columns of an atom's line are what.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Layout {
-    pub(super) species: usize,
+pub(crate) struct Layout {
+    pub(crate) species: usize,
     /// The first of three.
-    pub(super) position: usize,
+    pub(crate) position: usize,
     pub(super) charge: Option<usize>,
     /// How many there are; `None`: any number.
     pub(super) width: Option<usize>,
@@ -35,8 +37,14 @@ impl Default for Layout {
 }
 
 impl Comment {
-    /// Of the text on `line`.
+    /// Of the text on `line`, of a molecule.
     pub(super) fn parse(text: &str, line: usize) -> Result<Self, LineFault> {
+        let comment = Self::periodic(text, line)?;
+        if comment.lattice.is_some() { Err((line, Fault::Periodic)) } else { Ok(comment) }
+    }
+
+    /// Of the text on `line`, of anything.
+    pub(crate) fn periodic(text: &str, line: usize) -> Result<Self, LineFault> {
         let text = text.trim();
         let mut comment = Self::default();
         let pairs = pairs(text);
@@ -59,7 +67,8 @@ impl Comment {
         };
         for pair in pairs {
             if is(&pair, LATTICE) {
-                return Err((line, Fault::Periodic));
+                comment.lattice = Some(pair.value.text().into());
+                continue;
             }
             if is(&pair, PROPERTIES) {
                 comment.layout = Layout::parse(pair.value.text()).ok_or_else(|| {

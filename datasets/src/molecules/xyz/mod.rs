@@ -13,9 +13,11 @@ mod cut;
 mod read;
 mod write;
 
+pub(crate) use comment::Comment;
 pub(super) use cut::cut;
 pub(super) use read::parse;
 pub(super) use write::write;
+pub(crate) use write::{write_pairs, write_provenance};
 
 /// The key that says which column is what.
 const PROPERTIES: &str = "Properties";

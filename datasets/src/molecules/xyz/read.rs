@@ -11,7 +11,7 @@ use crate::molecules::text::{LineFault, Table, real, wrong};
 pub(crate) fn parse(text: &str, first: usize) -> Result<Molecule, LineFault> {
     let mut lines = text.lines();
     let count = lines.next().and_then(|count| count.trim().parse().ok()).unwrap_or(0);
-    let Comment { layout, labels, notes, bonds } =
+    let Comment { layout, labels, notes, bonds, lattice: _ } =
         Comment::parse(lines.next().unwrap_or_default(), first + 1)?;
     let mut table = Table {
         species: Vec::with_capacity(count),

@@ -1,5 +1,6 @@
 //! Frames from molecules.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use langevin_molecules::record::{Bond, Molecule};
@@ -20,12 +21,7 @@ pub(crate) fn write(
         if molecule.charges().is_some() {
             write!(out, ":formal_charges:I:1")?;
         }
-        for (name, value) in molecule.labels() {
-            write!(out, " {}={}", key(name), number(*value))?;
-        }
-        for (name, words) in molecule.notes() {
-            write!(out, " {}={}", key(name), quoted(words))?;
-        }
+        write_pairs(molecule.labels(), molecule.notes(), out)?;
         if let Some(bonds) = molecule.bonds() {
             let bond = |bond: &Bond| {
                 let [a, b] = bond.atoms;
@@ -34,10 +30,8 @@ pub(crate) fn write(
             let bonds: Vec<String> = bonds.iter().map(bond).collect();
             write!(out, " {BONDS}=\"{}\"", bonds.join(" "))?;
         }
-        for (name, words) in provenance.iter().filter(|_| i == 0) {
-            // A name that needs quotes would be read back as a note.
-            let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-            write!(out, " {PROVENANCE}{name}={}", quoted(words))?;
+        if i == 0 {
+            write_provenance(provenance, out)?;
         }
         writeln!(out)?;
         for (at, (element, position)) in
@@ -50,6 +44,34 @@ pub(crate) fn write(
                 None => writeln!(out)?,
             }
         }
+    }
+    Ok(())
+}
+
+/// Labels and notes, a blank before each.
+pub(crate) fn write_pairs(
+    labels: &BTreeMap<String, f64>,
+    notes: &BTreeMap<String, String>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (name, value) in labels {
+        write!(out, " {}={}", key(name), number(*value))?;
+    }
+    for (name, words) in notes {
+        write!(out, " {}={}", key(name), quoted(words))?;
+    }
+    Ok(())
+}
+
+/// Where the file comes from, a blank before each part.
+pub(crate) fn write_provenance(
+    provenance: &[(String, String)],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (name, words) in provenance {
+        // A name that needs quotes would be read back as a note.
+        let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+        write!(out, " {PROVENANCE}{name}={}", quoted(words))?;
     }
     Ok(())
 }

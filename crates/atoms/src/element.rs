@@ -18,6 +18,22 @@ const SYMBOLS: [&str; 118] = [
     "Fl", "Mc", "Lv", "Ts", "Og",
 ];
 
+/// Standard atomic weights in u (IUPAC 2016; the conventional value where there is an interval); of elements
+/// without a stable isotope the mass of the most stable one.
+const MASSES: [f64; 118] = [
+    1.008, 4.0026, 6.94, 9.01218, 10.81, 12.011, 14.007, 15.999, 18.9984, 20.1797, 22.9898, 24.305,
+    26.9815, 28.085, 30.9738, 32.06, 35.45, 39.948, 39.0983, 40.078, 44.9559, 47.867, 50.9415,
+    51.9961, 54.938, 55.845, 58.9332, 58.6934, 63.546, 65.38, 69.723, 72.63, 74.9216, 78.971,
+    79.904, 83.798, 85.4678, 87.62, 88.9058, 91.224, 92.9064, 95.95, 97.9072, 101.07, 102.906,
+    106.42, 107.868, 112.414, 114.818, 118.71, 121.76, 127.6, 126.904, 131.293, 132.905, 137.327,
+    138.905, 140.116, 140.908, 144.242, 144.913, 150.36, 151.964, 157.25, 158.925, 162.5, 164.93,
+    167.259, 168.934, 173.054, 174.967, 178.49, 180.948, 183.84, 186.207, 190.23, 192.217, 195.084,
+    196.967, 200.592, 204.38, 207.2, 208.98, 208.982, 209.987, 222.018, 223.02, 226.025, 227.028,
+    232.038, 231.036, 238.029, 237.048, 244.064, 243.061, 247.07, 247.07, 251.08, 252.083, 257.095,
+    258.098, 259.101, 262.11, 267.122, 268.126, 271.134, 270.133, 269.134, 278.156, 281.165,
+    281.166, 285.177, 286.182, 289.19, 289.194, 293.204, 293.208, 294.214,
+];
+
 impl Element {
     /// Hydrogen.
     pub const H: Self = Self(1);
@@ -54,6 +70,11 @@ impl Element {
     /// Atomic number Z.
     pub fn number(self) -> u8 {
         self.0
+    }
+
+    /// Atomic weight in u.
+    pub fn mass(self) -> f64 {
+        MASSES[usize::from(self.0) - 1]
     }
 
     /// Symbol, as "Cl".
@@ -118,6 +139,10 @@ mod tests {
             assert_eq!(number.to_string().parse(), Ok(element));
         }
         assert_eq!(("cl".parse(), "CL".parse()), (Ok(Element::CL), Ok(Element::CL)));
+        assert_eq!(
+            (Element::H.mass(), Element::CL.mass(), Element::I.mass()),
+            (1.008, 35.45, 126.904)
+        );
         assert_eq!((Element::SI.symbol(), Element::I.symbol()), ("Si", "I"));
         for wrong in ["", "0", "119", "300", "Xx", "C1"] {
             assert_eq!(wrong.parse::<Element>(), Err(UnknownElement(wrong.into())));

@@ -1,0 +1,45 @@
+//! `langevin crystals`.
+
+mod convert;
+mod match_;
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Subcommand;
+use langevin_crystals::record::Crystal;
+use langevin_datasets::read_crystals;
+
+use crate::{Ending, bad_input};
+
+/// What can be done with crystals.
+#[derive(Debug, Subcommand)]
+pub enum CrystalsCommand {
+    /// Tell which crystals are the same structure, and how far apart they are.
+    Match(match_::MatchArgs),
+    /// Write crystals in another format: CIF, POSCAR, extended XYZ, LAMMPS, Quantum ESPRESSO.
+    Convert(convert::ConvertArgs),
+}
+
+impl CrystalsCommand {
+    /// Plans and runs the command.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while running.
+    pub fn run(self) -> Result<Ending> {
+        match self {
+            Self::Match(args) => args.run(),
+            Self::Convert(args) => args.run(),
+        }
+    }
+}
+
+/// The crystals of `path`; what was left out is said on standard error.
+fn read(path: &Path, skip_bad: bool) -> Result<Vec<Crystal>> {
+    let file = read_crystals(path, skip_bad).map_err(bad_input)?;
+    if let Some(first) = file.skipped.first() {
+        let (count, path) = (file.skipped.len(), path.display());
+        eprintln!("warning: {path}: {count} entries are left out; the first: {first}");
+    }
+    Ok(file.crystals)
+}

@@ -1,0 +1,8 @@
+//! CIF: one crystal per data block.
+
+mod block;
+mod read;
+mod write;
+
+pub(super) use read::parse;
+pub(super) use write::write;

@@ -1,0 +1,14 @@
+//! Crystals: a lattice and the atoms in its cell.
+//!
+//! Conventions: the rows of a lattice's matrix are its vectors a, b, c in Å; angles in degrees;
+//! fractional coordinates are rows that multiply the matrix from the left and lie in [0, 1).
+//! An atom's number is its place in [`record::Crystal::species`], from 0; messages count from 1.
+
+pub mod geometry;
+pub mod lattice;
+pub mod matcher;
+pub mod metrics;
+pub mod primitive;
+pub mod record;
+
+pub use langevin_atoms::{element, formula};

@@ -1,0 +1,126 @@
+//! Atoms of one cell laid over those of another.
+
+use std::cell::OnceCell;
+
+use langevin_transport::TransportError;
+
+use super::pairing::Pairing;
+use super::{Distance, SAME};
+use crate::geometry::{Vec3, dot, minus, near, nearest, plus, wrapped};
+use crate::lattice::Lattice;
+
+/// The cell in which distances are measured, and how far apart atoms may be in it.
+pub(super) struct Overlay {
+    cell: Lattice,
+    /// (N/V)^(1/3), in 1/Å.
+    per_length: f64,
+    /// Largest distance of a pair, in (V/N)^(1/3).
+    stol: f64,
+    /// Along each axis of the cell.
+    tolerance: Vec3,
+    /// Made for the first overlay in which all atoms can be paired: most cells have none.
+    images: OnceCell<Images>,
+}
+
+/// The same lattice with short vectors, where nearest images are found.
+struct Images {
+    short: Lattice,
+    tolerance: Vec3,
+    /// The vectors of the 27 cells around the origin.
+    around: [Vec3; 27],
+}
+
+impl Overlay {
+    /// For `atoms` atoms in `cell`, of which pairs are at most `stol` (V/N)^(1/3) apart.
+    pub(super) fn new(cell: &Lattice, atoms: usize, stol: f64) -> Self {
+        let per_length = (atoms as f64 / cell.volume()).cbrt();
+        let tolerance = along(cell, stol / per_length);
+        Self { cell: *cell, per_length, stol, tolerance, images: OnceCell::new() }
+    }
+
+    fn images(&self) -> &Images {
+        self.images.get_or_init(|| {
+            let short = self.cell.lll();
+            let around = std::array::from_fn(|i| {
+                short.cartesian(&[i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0))
+            });
+            Images { short, tolerance: along(&short, self.stol / self.per_length), around }
+        })
+    }
+
+    /// The best of the overlays in which an atom of `fixed` lies on the anchor among `moved`.
+    pub(super) fn best(
+        &self,
+        fixed: &[Vec3],
+        moved: &[Vec3],
+        pairing: &mut Pairing,
+    ) -> Result<Option<Distance>, TransportError> {
+        let mut best: Option<Distance> = None;
+        for place in pairing.anchors() {
+            let shift = minus(&fixed[place], &moved[pairing.anchor()]);
+            let shifted: Vec<Vec3> = moved.iter().map(|frac| plus(frac, &shift)).collect();
+            if !self.can_pair(fixed, &shifted, pairing) {
+                continue;
+            }
+            let Some(found) = self.paired(fixed, &shifted, pairing)? else { continue };
+            if best.is_none_or(|best| found.rms < best.rms) {
+                best = Some(found);
+            }
+            if found.rms < SAME {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Whether each moved atom is near an atom of its element.
+    fn can_pair(&self, fixed: &[Vec3], moved: &[Vec3], pairing: &Pairing) -> bool {
+        moved.iter().enumerate().all(|(i, at)| {
+            pairing
+                .partners(i)
+                .any(|j| (0..3).all(|k| nearest(at[k] - fixed[j][k]).abs() <= self.tolerance[k]))
+        })
+    }
+
+    /// Atoms paired with the least sum of squared distances, then moved together to make it smaller.
+    fn paired(
+        &self,
+        fixed: &[Vec3],
+        moved: &[Vec3],
+        pairing: &mut Pairing,
+    ) -> Result<Option<Distance>, TransportError> {
+        let images = self.images();
+        let in_short =
+            |frac: &Vec3| images.short.fractional(&self.cell.cartesian(frac)).map(wrapped);
+        let [fixed, moved] =
+            [fixed, moved].map(|atoms| atoms.iter().map(in_short).collect::<Vec<Vec3>>());
+        let vector = |i: usize, j: usize| images.vector(&moved[i], &fixed[j]);
+        let Some(vectors) = pairing.solve(vector)? else { return Ok(None) };
+        let count = vectors.len() as f64;
+        let mean: Vec3 = std::array::from_fn(|k| vectors.iter().map(|v| v[k]).sum::<f64>() / count);
+        let squares = vectors.iter().map(|v| {
+            let v = minus(v, &mean);
+            dot(&v, &v)
+        });
+        let (sum, max) = squares.fold((0.0, 0f64), |(sum, max), x| (sum + x, max.max(x)));
+        let rms = (sum / count).sqrt() * self.per_length;
+        Ok(Some(Distance { rms, max: max.sqrt() * self.per_length }))
+    }
+}
+
+impl Images {
+    /// The shortest vector from `from` to an image of `to`; nothing if it is out of reach.
+    fn vector(&self, from: &Vec3, to: &Vec3) -> Option<Vec3> {
+        if !near(from, to, &self.tolerance) {
+            return None;
+        }
+        let straight = self.short.cartesian(&minus(to, from));
+        let all = self.around.iter().map(|image| plus(&straight, image));
+        all.min_by(|a, b| dot(a, a).total_cmp(&dot(b, b)))
+    }
+}
+
+/// Twice the reach of a sphere of `radius` along each axis of `lattice`: it is r|a*|/2π.
+fn along(lattice: &Lattice, radius: f64) -> Vec3 {
+    lattice.reciprocal_lengths().map(|star| star * radius / std::f64::consts::PI)
+}
