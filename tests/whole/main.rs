@@ -2,6 +2,7 @@
 
 mod average;
 mod bad_input;
+mod crystals;
 mod data_import;
 mod files;
 mod guidance;

@@ -43,7 +43,8 @@ fn gram_schmidt(rows: &[Vector3<f64>; 3]) -> (Vector3<f64>, Matrix3<f64>) {
     for i in 0..3 {
         for j in 0..i {
             mu[(i, j)] = rows[i].dot(&star[j]) / squares[j];
-            star[i] = star[i] - star[j] * mu[(i, j)];
+            let along = star[j] * mu[(i, j)];
+            star[i] -= along;
         }
         squares[i] = star[i].norm_squared();
     }

@@ -76,7 +76,8 @@ impl Lattice {
         // The angle of the reciprocal lattice between a* and b*.
         let cos_star = (alpha.cos() * beta.cos() - gamma.cos()) / (alpha.sin() * beta.sin());
         // One part in 10¹⁰ beyond 1 is rounding of angles as files write them.
-        if angles.iter().any(|&x| x <= 0.0 || x >= 180.0) || !(cos_star.abs() < 1.0 + 1e-10) {
+        let possible = angles.iter().all(|&x| x > 0.0 && x < 180.0);
+        if !possible || cos_star.abs() >= 1.0 + 1e-10 {
             return Err(LatticeError::Angles(angles));
         }
         let star = cos_star.clamp(-1.0, 1.0).acos();

@@ -26,8 +26,11 @@ pub(super) struct Overlay {
 struct Images {
     short: Lattice,
     tolerance: Vec3,
-    /// The vectors of the 27 cells around the origin.
-    around: [Vec3; 27],
+    /// The vectors R to 13 of the 26 cells around one, and their squares; the others are −R.
+    around: [(Vec3, f64); 13],
+    /// The square of half the shortest vector of the lattice: by the triangle inequality no image is nearer than
+    /// one within it.
+    surely_nearest: f64,
 }
 
 impl Overlay {
@@ -41,10 +44,15 @@ impl Overlay {
     fn images(&self) -> &Images {
         self.images.get_or_init(|| {
             let short = self.cell.lll();
-            let around = std::array::from_fn(|i| {
-                short.cartesian(&[i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0))
+            // Of 27 cells, one of each pair ±R.
+            let half = std::array::from_fn(|i| i + 14);
+            let around = half.map(|i: usize| {
+                let r = short.cartesian(&[i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0));
+                (r, dot(&r, &r))
             });
-            Images { short, tolerance: along(&short, self.stol / self.per_length), around }
+            let surely_nearest = around.iter().fold(f64::INFINITY, |a, &(_, b)| a.min(b)) / 4.0;
+            let tolerance = along(&short, self.stol / self.per_length);
+            Images { short, tolerance, around, surely_nearest }
         })
     }
 
@@ -114,11 +122,28 @@ impl Images {
         if !near(from, to, &self.tolerance) {
             return None;
         }
-        let straight = self.short.cartesian(&minus(to, from));
-        let all = self.around.iter().map(|image| plus(&straight, image));
-        all.min_by(|a, b| dot(a, a).total_cmp(&dot(b, b)))
+        let straight = self.short.cartesian(&minus(to, from).map(nearest));
+        if dot(&straight, &straight) <= self.surely_nearest {
+            return Some(straight);
+        }
+        // |s ± R|² − |s|² = |R|² ± 2 s·R. Where images are equally near, the first from −13 to 13 is taken.
+        let products = self.around.map(|(r, _)| 2.0 * dot(&straight, &r));
+        let gains = self.around.iter().zip(&products);
+        let back = gains.clone().rev().map(|((r, square), product)| (square - product, -1.0, r));
+        let forth = gains.map(|((r, square), product)| (square + product, 1.0, r));
+        let none = std::iter::once((0.0, 0.0, &straight));
+        let mut best = (f64::INFINITY, 0.0, &straight);
+        for image in back.chain(none).chain(forth) {
+            if image.0 < best.0 - EQUALLY_NEAR {
+                best = image;
+            }
+        }
+        Some(std::array::from_fn(|k| straight[k] + best.1 * best.2[k]))
     }
 }
+
+/// Squares of distances, in Å², that differ by less differ by rounding.
+const EQUALLY_NEAR: f64 = 1e-10;
 
 /// Twice the reach of a sphere of `radius` along each axis of `lattice`: it is r|a*|/2π.
 fn along(lattice: &Lattice, radius: f64) -> Vec3 {

@@ -54,6 +54,11 @@ impl Pairing {
         let mut paired = Vec::with_capacity(self.block_of.len());
         for block in &self.blocks {
             let size = block.len();
+            if size == 1 {
+                let Some(vector) = vector(block.start, block.start) else { return Ok(None) };
+                paired.push(vector);
+                continue;
+            }
             let pairs = block.clone().flat_map(|i| block.clone().map(move |j| (i, j)));
             let vectors: Vec<Option<Vec3>> = pairs.map(|(i, j)| vector(i, j)).collect();
             let squares = || vectors.iter().map(|v| v.map(|v| dot(&v, &v)));
@@ -61,12 +66,39 @@ impl Pairing {
             let beyond = 1.0 + size as f64 * squares().flatten().fold(0.0, f64::max);
             self.cost.clear();
             self.cost.extend(squares().map(|square| square.unwrap_or(beyond)));
-            let solution = self.solver.solve(CostView::new(&self.cost, size, size)?)?;
-            for (i, &j) in solution.column_of_row.iter().enumerate() {
+            let columns = match each_nearest(&self.cost, size) {
+                Some(columns) => columns,
+                None => self.solver.solve(CostView::new(&self.cost, size, size)?)?.column_of_row,
+            };
+            for (i, &j) in columns.iter().enumerate() {
                 let Some(vector) = vectors[i * size + j] else { return Ok(None) };
                 paired.push(vector);
             }
         }
         Ok(Some(paired))
     }
+}
+
+/// The column of least cost in each row, if it is alone in that and no two rows want the same: then there is
+/// no other assignment as good.
+fn each_nearest(cost: &[f64], size: usize) -> Option<Vec<usize>> {
+    // Costs, in Å², that differ by less may be equal: then the solver decides.
+    const EQUAL: f64 = 1e-9;
+    let mut taken = vec![false; size];
+    let mut columns = Vec::with_capacity(size);
+    for row in cost.chunks_exact(size) {
+        let (mut least, mut second, mut column) = (f64::INFINITY, f64::INFINITY, 0);
+        for (j, &cost) in row.iter().enumerate() {
+            if cost < least {
+                (least, second, column) = (cost, least, j);
+            } else {
+                second = second.min(cost);
+            }
+        }
+        if second - least <= EQUAL || std::mem::replace(&mut taken[column], true) {
+            return None;
+        }
+        columns.push(column);
+    }
+    Some(columns)
 }
