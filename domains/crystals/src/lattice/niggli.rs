@@ -2,7 +2,7 @@
 
 use nalgebra::Matrix3;
 
-use super::Lattice;
+use super::{Lattice, Mapping};
 
 /// Rounds after which a cell counts as reduced: a few are needed, and near the borders between types
 /// rounding could turn two steps into a circle.
@@ -29,8 +29,8 @@ impl Lattice {
     /// The cell of Niggli, right-handed, with tolerance ε = 10⁻⁵ V^(1/3) on the metric.
     ///
     /// A symmetric lattice has many such cells, which differ in how they lie among the atoms. Of those with these
-    /// lengths within the factor 1 + ε, and these angles within 1°, it is the first in the order of
-    /// [`Lattice::mappings`], as pymatgen's is: what holds within a tolerance along each axis hangs on it.
+    /// lengths within the factor 1 + ε, and these angles within 1°, it is the first of this lattice's hand in the
+    /// order of [`Lattice::mappings`], as pymatgen's is: what holds within a tolerance along each axis hangs on it.
     ///
     /// # Source
     /// Grosse-Kunstleve, Sauter & Adams (2004), Acta Cryst. A60, 1–6, steps A1 to A8, from an LLL-reduced
@@ -46,7 +46,10 @@ impl Lattice {
             apply(&step, &mut metric, &mut change);
         }
         let reduced = start.changed(&change);
-        let first = self.mappings(&reduced, 1, eps, 1.0).into_iter().next();
+        let equal = self.mappings(&reduced, 1, eps, 1.0);
+        let hand = self.matrix.determinant().signum();
+        let alike = |cell: &&Mapping| cell.lattice.matrix.determinant().signum() == hand;
+        let first = equal.iter().find(alike).or(equal.first());
         let reduced = first.map_or(reduced, |mapping| mapping.lattice);
         // −1 maps a lattice on itself and turns its hand.
         if reduced.matrix.determinant() > 0.0 {

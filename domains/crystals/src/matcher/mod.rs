@@ -117,8 +117,8 @@ impl Matcher {
             let moved = |frac: &Vec3| cell.fractional(&one.cartesian(frac)).map(wrapped);
             let over: Vec<Vec3> = a.frac_coords.iter().map(moved).collect();
             let Some(mean) = cell.mean(other) else { continue };
-            let overlay = overlay::Overlay::new(&mean, a.species.len(), self.stol);
-            let found = overlay.best(&over, &b.frac_coords, &mut pairing)?;
+            let overlay = overlay::Overlay::new(&over, &b.frac_coords, &mean, self.stol);
+            let found = overlay.best(&mut pairing)?;
             best = [best, found].into_iter().flatten().min_by(|x, y| x.rms.total_cmp(&y.rms));
             // Nothing can be better than the same structure.
             if best.is_some_and(|best| best.rms < SAME) {

@@ -6,25 +6,29 @@ use langevin_transport::TransportError;
 
 use super::pairing::Pairing;
 use super::{Distance, SAME};
-use crate::geometry::{Vec3, dot, minus, near, nearest, plus, wrapped};
+use crate::geometry::{Vec3, dot, minus, near, nearest, plus};
 use crate::lattice::Lattice;
 
-/// The cell in which distances are measured, and how far apart atoms may be in it.
-pub(super) struct Overlay {
-    cell: Lattice,
+/// Atoms at fractional coordinates of one cell, and how far apart those of a pair may be.
+pub(super) struct Overlay<'a> {
+    fixed: &'a [Vec3],
+    moved: &'a [Vec3],
+    cell: &'a Lattice,
     /// (N/V)^(1/3), in 1/Å.
     per_length: f64,
     /// Largest distance of a pair, in (V/N)^(1/3).
     stol: f64,
     /// Along each axis of the cell.
     tolerance: Vec3,
-    /// Made for the first overlay in which all atoms can be paired: most cells have none.
+    /// Made for the first place of the anchor where all atoms can be paired: most cells have none.
     images: OnceCell<Images>,
 }
 
-/// The same lattice with short vectors, where nearest images are found.
+/// The same atoms in a cell with short vectors, where nearest images are found.
 struct Images {
-    short: Lattice,
+    fixed: Vec<Vec3>,
+    moved: Vec<Vec3>,
+    cell: Lattice,
     tolerance: Vec3,
     /// The vectors R to 13 of the 26 cells around one, and their squares; the others are −R.
     around: [(Vec3, f64); 13],
@@ -33,44 +37,22 @@ struct Images {
     surely_nearest: f64,
 }
 
-impl Overlay {
-    /// For `atoms` atoms in `cell`, of which pairs are at most `stol` (V/N)^(1/3) apart.
-    pub(super) fn new(cell: &Lattice, atoms: usize, stol: f64) -> Self {
-        let per_length = (atoms as f64 / cell.volume()).cbrt();
+impl<'a> Overlay<'a> {
+    /// Of as many atoms, sorted alike; pairs are at most `stol` (V/N)^(1/3) apart.
+    pub(super) fn new(fixed: &'a [Vec3], moved: &'a [Vec3], cell: &'a Lattice, stol: f64) -> Self {
+        let per_length = (fixed.len() as f64 / cell.volume()).cbrt();
         let tolerance = along(cell, stol / per_length);
-        Self { cell: *cell, per_length, stol, tolerance, images: OnceCell::new() }
-    }
-
-    fn images(&self) -> &Images {
-        self.images.get_or_init(|| {
-            let short = self.cell.lll();
-            // Of 27 cells, one of each pair ±R.
-            let half = std::array::from_fn(|i| i + 14);
-            let around = half.map(|i: usize| {
-                let r = short.cartesian(&[i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0));
-                (r, dot(&r, &r))
-            });
-            let surely_nearest = around.iter().fold(f64::INFINITY, |a, &(_, b)| a.min(b)) / 4.0;
-            let tolerance = along(&short, self.stol / self.per_length);
-            Images { short, tolerance, around, surely_nearest }
-        })
+        Self { fixed, moved, cell, per_length, stol, tolerance, images: OnceCell::new() }
     }
 
     /// The best of the overlays in which an atom of `fixed` lies on the anchor among `moved`.
-    pub(super) fn best(
-        &self,
-        fixed: &[Vec3],
-        moved: &[Vec3],
-        pairing: &mut Pairing,
-    ) -> Result<Option<Distance>, TransportError> {
+    pub(super) fn best(&self, pairing: &mut Pairing) -> Result<Option<Distance>, TransportError> {
         let mut best: Option<Distance> = None;
         for place in pairing.anchors() {
-            let shift = minus(&fixed[place], &moved[pairing.anchor()]);
-            let shifted: Vec<Vec3> = moved.iter().map(|frac| plus(frac, &shift)).collect();
-            if !self.can_pair(fixed, &shifted, pairing) {
+            if !self.can_pair(place, pairing) {
                 continue;
             }
-            let Some(found) = self.paired(fixed, &shifted, pairing)? else { continue };
+            let Some(found) = self.paired(place, pairing)? else { continue };
             if best.is_none_or(|best| found.rms < best.rms) {
                 best = Some(found);
             }
@@ -82,27 +64,26 @@ impl Overlay {
     }
 
     /// Whether each moved atom is near an atom of its element.
-    fn can_pair(&self, fixed: &[Vec3], moved: &[Vec3], pairing: &Pairing) -> bool {
-        moved.iter().enumerate().all(|(i, at)| {
-            pairing
-                .partners(i)
-                .any(|j| (0..3).all(|k| nearest(at[k] - fixed[j][k]).abs() <= self.tolerance[k]))
-        })
+    fn can_pair(&self, place: usize, pairing: &Pairing) -> bool {
+        let shift = minus(&self.fixed[place], &self.moved[pairing.anchor()]);
+        let near_any = |i: usize| {
+            let at = plus(&self.moved[i], &shift);
+            let mut partners = self.fixed[pairing.partners(i)].iter();
+            partners.any(|to| (0..3).all(|k| nearest(at[k] - to[k]).abs() <= self.tolerance[k]))
+        };
+        (0..self.moved.len()).all(near_any)
     }
 
     /// Atoms paired with the least sum of squared distances, then moved together to make it smaller.
     fn paired(
         &self,
-        fixed: &[Vec3],
-        moved: &[Vec3],
+        place: usize,
         pairing: &mut Pairing,
     ) -> Result<Option<Distance>, TransportError> {
-        let images = self.images();
-        let in_short =
-            |frac: &Vec3| images.short.fractional(&self.cell.cartesian(frac)).map(wrapped);
-        let [fixed, moved] =
-            [fixed, moved].map(|atoms| atoms.iter().map(in_short).collect::<Vec<Vec3>>());
-        let vector = |i: usize, j: usize| images.vector(&moved[i], &fixed[j]);
+        let images = self.images.get_or_init(|| self.images());
+        let shift = minus(&images.fixed[place], &images.moved[pairing.anchor()]);
+        let vector =
+            |i: usize, j: usize| images.vector(&plus(&images.moved[i], &shift), &images.fixed[j]);
         let Some(vectors) = pairing.solve(vector)? else { return Ok(None) };
         let count = vectors.len() as f64;
         let mean: Vec3 = std::array::from_fn(|k| vectors.iter().map(|v| v[k]).sum::<f64>() / count);
@@ -114,6 +95,22 @@ impl Overlay {
         let rms = (sum / count).sqrt() * self.per_length;
         Ok(Some(Distance { rms, max: max.sqrt() * self.per_length }))
     }
+
+    fn images(&self) -> Images {
+        let cell = self.cell.lll();
+        let in_cell = |frac: &Vec3| cell.fractional(&self.cell.cartesian(frac));
+        let [fixed, moved] =
+            [self.fixed, self.moved].map(|atoms| atoms.iter().map(in_cell).collect());
+        // Of 27 cells, one of each pair ±R.
+        let half: [usize; 13] = std::array::from_fn(|i| i + 14);
+        let around = half.map(|i| {
+            let r = cell.cartesian(&[i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0));
+            (r, dot(&r, &r))
+        });
+        let surely_nearest = around.iter().fold(f64::INFINITY, |a, &(_, b)| a.min(b)) / 4.0;
+        let tolerance = along(&cell, self.stol / self.per_length);
+        Images { fixed, moved, cell, tolerance, around, surely_nearest }
+    }
 }
 
 impl Images {
@@ -122,7 +119,7 @@ impl Images {
         if !near(from, to, &self.tolerance) {
             return None;
         }
-        let straight = self.short.cartesian(&minus(to, from).map(nearest));
+        let straight = self.cell.cartesian(&minus(to, from).map(nearest));
         if dot(&straight, &straight) <= self.surely_nearest {
             return Some(straight);
         }
