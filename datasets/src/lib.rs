@@ -2,10 +2,11 @@
 //! of what was read.
 //!
 //! [`read_points`] and [`write_points`], [`read_molecules`] and [`write_molecules`],
-//! [`read_crystals`] and [`write_crystals`] choose the format by the file's extension. What is written is read back bit for bit: coordinates, names, labels and
-//! geometry; of molecules as far as the format holds it. A file is replaced whole or not at all, and
-//! only when asked to. An error names the file, the row and the column, what was found there and what
-//! is allowed.
+//! [`read_crystals`] and [`write_crystals`] choose the format by the file's extension. What is written
+//! is read back bit for bit: coordinates, names, labels and geometry; of molecules as far as the format
+//! holds it, of crystals to the last digits of a double, as their cells are stored in other terms. A
+//! file is replaced whole or not at all, and only when asked to. An error names the file, the row and
+//! the column, what was found there and what is allowed.
 //!
 //! Rows and columns are counted from 1; in a text file the row is the line, comments included.
 

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use langevin_crystals::record::Crystal;
 
+use super::write_comments;
+
 /// The first of `crystals`, with the least that `pw.x` asks for; cutoffs and pseudopotentials are the
 /// user's: names follow `<symbol>.UPF`.
 pub(super) fn write(
@@ -13,9 +15,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let crystal = &crystals[0];
     let formula = crystal.formula();
-    for (key, value) in provenance {
-        writeln!(out, "! {key}: {}", value.replace('\n', " "))?;
-    }
+    write_comments('!', provenance, out)?;
     writeln!(
         out,
         "&CONTROL\n  calculation = 'scf'\n  prefix = '{formula}'\n  pseudo_dir = './'\n/"

@@ -6,6 +6,8 @@ use langevin_atoms::element::Element;
 use langevin_crystals::geometry::{Vec3, dot, norm};
 use langevin_crystals::record::Crystal;
 
+use super::title;
+
 /// The first of `crystals` in the box of LAMMPS: a along x, b in the plane of x and y. Types follow the
 /// order of atomic numbers; their symbols stand behind the masses.
 pub(super) fn write(
@@ -13,12 +15,10 @@ pub(super) fn write(
     provenance: &[(String, String)],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let crystal = &crystals[0];
+    let crystal = &crystals[0].in_cell(crystals[0].lattice().right_handed());
     let formula = crystal.formula();
     let types: Vec<Element> = formula.counts().keys().copied().collect();
-    let words: Vec<String> =
-        provenance.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    writeln!(out, "{formula} {}\n", words.join(" ").replace('\n', " "))?;
+    writeln!(out, "{}\n", title(crystal, provenance))?;
     writeln!(out, "{} atoms\n{} atom types\n", crystal.len(), types.len())?;
     let [[lx, ..], [xy, ly, _], [xz, yz, lz]] = lower_triangular(crystal.lattice().vectors());
     writeln!(out, "0 {lx} xlo xhi\n0 {ly} ylo yhi\n0 {lz} zlo zhi\n{xy} {xz} {yz} xy xz yz\n")?;
@@ -36,7 +36,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The lattice turned, and mirrored where it is left-handed, until a lies along x and b in the plane of x and y.
+/// The right-handed lattice turned until a lies along x and b in the plane of x and y.
 fn lower_triangular([a, b, c]: [Vec3; 3]) -> [Vec3; 3] {
     let lx = norm(&a);
     let xy = dot(&a, &b) / lx;

@@ -113,6 +113,24 @@ pub fn write_crystals(
     Ok(Staged::bytes(path, force, fill)?.publish()?)
 }
 
+/// The first line of formats that have a title.
+fn title(crystal: &Crystal, provenance: &[(String, String)]) -> String {
+    let words = provenance.iter().map(|(key, value)| format!(" {key}={value}"));
+    format!("{}{}", crystal.formula(), words.collect::<String>()).replace('\n', " ")
+}
+
+/// A line for each part of the provenance, behind the mark of a comment.
+fn write_comments(
+    mark: char,
+    provenance: &[(String, String)],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (key, value) in provenance {
+        writeln!(out, "{mark} {key}: {}", value.replace('\n', " "))?;
+    }
+    Ok(())
+}
+
 fn text(path: &Path, packed: bool) -> io::Result<String> {
     let (mut file, mut text) = (File::open(path)?, String::new());
     match packed {

@@ -7,8 +7,8 @@ use langevin_crystals::geometry::Vec3;
 use langevin_crystals::lattice::Lattice;
 use langevin_crystals::record::{Crystal, CrystalError};
 
-use super::Entries;
 use super::error::{BadCrystal, CrystalFault};
+use super::{Entries, title};
 use crate::error::shown;
 
 /// The crystal of the text. What stands behind the coordinates (velocities) is left out.
@@ -111,9 +111,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let crystal = &crystals[0];
     let formula = crystal.formula();
-    let words: Vec<String> =
-        provenance.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    writeln!(out, "{formula} {}", words.join(" ").replace('\n', " "))?;
+    writeln!(out, "{}", title(crystal, provenance))?;
     writeln!(out, "1.0")?;
     for [x, y, z] in crystal.lattice().vectors() {
         writeln!(out, "{x} {y} {z}")?;

@@ -77,6 +77,35 @@ fn inputs_of_simulators_name_every_atom() {
     assert!(read_crystals(&folder.path().join("a.in"), false).is_err());
 }
 
+/// Three different atoms along three different axes, by left-handed vectors: LAMMPS must get the crystal, not its
+/// mirror image.
+#[test]
+fn a_left_handed_cell_is_not_mirrored_for_lammps() {
+    let lattice = Lattice::new([[0.0, 5.0, 0.0], [4.0, 0.0, 0.0], [0.0, 0.0, 6.0]]).unwrap();
+    let species = vec![Element::C, Element::N, Element::O, Element::F];
+    let frac = vec![[0.0; 3], [0.2, 0.0, 0.0], [0.0, 0.25, 0.0], [0.0, 0.0, 0.1]];
+    let crystal = Crystal::new(lattice, species, frac).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.lmp");
+    write_crystals(&path, &[crystal], &[], false).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let atoms = text.split("# atomic").nth(1).unwrap().split_whitespace();
+    let numbers: Vec<f64> = atoms.map(|word| word.parse().unwrap()).collect();
+    let [c, n, o, f] = [0, 1, 2, 3].map(|i| &numbers[5 * i + 2..5 * i + 5]);
+    let box_ = [5.0, 4.0, 6.0];
+    let from_c = |atom: &[f64]| -> [f64; 3] {
+        std::array::from_fn(|k| {
+            let x = (atom[k] - c[k]) / box_[k];
+            (x - x.round()) * box_[k]
+        })
+    };
+    let [n, o, f] = [n, o, f].map(from_c);
+    let triple = n[0] * (o[1] * f[2] - o[2] * f[1]) - n[1] * (o[0] * f[2] - o[2] * f[0])
+        + n[2] * (o[0] * f[1] - o[1] * f[0]);
+    // 1 Å along y, 1 Å along x, 0.6 Å along z: a left-handed three.
+    assert!((triple + 0.6).abs() < 1e-9, "{triple}");
+}
+
 const TABLE: &str = ",id,cif,gap\n0,one,\"data_a\n_cell_length_a 3\n_cell_length_b 3\n_cell_length_c 3\n_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nC 0 0 0\n\",0.5\n1,two,data_b,0.7\n";
 
 #[test]

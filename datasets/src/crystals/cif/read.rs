@@ -36,6 +36,13 @@ fn crystal(block: &Block) -> Result<Crystal, BadCrystal> {
     let symbols = block.column(&["_atom_site_type_symbol", "_atom_site_label"]);
     let symbols = symbols.ok_or_else(|| missing("_atom_site_type_symbol, nor _atom_site_label"))?;
     let occupancies = block.column(&["_atom_site_occupancy"]);
+    for values in [Some(x), Some(y), Some(z), occupancies].into_iter().flatten() {
+        if values.len() != symbols.len() {
+            let found = format!("{} values for {} atoms", values.len(), symbols.len());
+            let line = values.first().map_or(block.line, |value| value.line);
+            return Err(BadCrystal::text(line, found, "all of _atom_site in one loop"));
+        }
+    }
     let (mut species, mut frac_coords) = (Vec::new(), Vec::new());
     for (i, symbol) in symbols.iter().enumerate() {
         if let Some(occupancy) = occupancies.and_then(|values| values[i].known()) {
@@ -178,6 +185,13 @@ mod tests {
         );
         assert!(full("Qq 0 0 0 1").starts_with("line 14: found \"Qq\", allowed: the symbol"));
         assert_eq!(full("C 0 a 0 1"), "line 14: found \"a\", allowed: a finite number");
+        let torn = format!(
+            "{CELL}_atom_site_fract_x 0\nloop_\n_atom_site_label\n_atom_site_fract_y\n_atom_site_fract_z\nC 0 0\nC 0 0\n"
+        );
+        assert_eq!(
+            message(torn),
+            "line 8: found 1 values for 2 atoms, allowed: all of _atom_site in one loop"
+        );
         let negative = message(CELL.replace("4.0(1)", "-4.0") + ATOMS + "C 0 0 0 1\n");
         assert_eq!(negative, "line 2: found a length of -4 Å, allowed: more than 0");
         let group = format!("{CELL}_symmetry_space_group_name_H-M 'F m -3 m'\n{ATOMS}C 0 0 0 1\n");

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use langevin_crystals::record::Crystal;
 
+use super::super::write_comments;
+
 /// One data block per crystal, provenance as comments on top.
 pub(in super::super) fn write(
     crystals: &[Crystal],
     provenance: &[(String, String)],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    for (key, value) in provenance {
-        writeln!(out, "# {key}: {}", value.replace('\n', " "))?;
-    }
+    write_comments('#', provenance, out)?;
     for (i, crystal) in crystals.iter().enumerate() {
         block(crystal, i, out)?;
     }

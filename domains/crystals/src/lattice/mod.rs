@@ -142,6 +142,12 @@ impl Lattice {
         Self { matrix, inverse }
     }
 
+    /// The same lattice by right-handed vectors: −1 maps it on itself and turns its hand.
+    #[must_use]
+    pub fn right_handed(&self) -> Self {
+        if self.matrix.determinant() > 0.0 { *self } else { self.changed(&-Matrix3::identity()) }
+    }
+
     /// The lattice of the mean lengths and mean angles of two; nothing where these make no cell.
     pub fn mean(&self, other: &Self) -> Option<Self> {
         let half = |a: Vec3, b: Vec3| std::array::from_fn(|k| (a[k] + b[k]) / 2.0);

@@ -50,13 +50,7 @@ impl Lattice {
         let hand = self.matrix.determinant().signum();
         let alike = |cell: &&Mapping| cell.lattice.matrix.determinant().signum() == hand;
         let first = equal.iter().find(alike).or(equal.first());
-        let reduced = first.map_or(reduced, |mapping| mapping.lattice);
-        // −1 maps a lattice on itself and turns its hand.
-        if reduced.matrix.determinant() > 0.0 {
-            reduced
-        } else {
-            reduced.changed(&-Matrix3::identity())
-        }
+        first.map_or(reduced, |mapping| mapping.lattice).right_handed()
     }
 }
 
