@@ -1,28 +1,10 @@
 //! Crystals of any file, compared and converted by the command.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
-fn run(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_langevin"));
-    command.current_dir(folder).arg("crystals").args(args).output().expect("the program starts")
-}
+use super::domain::Domain;
 
-#[track_caller]
-fn done(folder: &Path, args: &[&str]) {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Runs and expects exit status 2 and `message` on standard error.
-#[track_caller]
-fn refused(folder: &Path, args: &[&str], message: &str) {
-    let output = run(folder, args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
-}
+const CRYSTALS: Domain = Domain("crystals");
 
 /// Caesium chloride, its chlorine `x` along the edge.
 fn salt(name: &str, x: f64) -> String {
@@ -45,7 +27,7 @@ fn match_rates_are_counted_over_candidates_and_over_all_pairs() {
     write("four.cif", &[0.55, 0.52, 0.0, 0.01]);
     let numbers = |args: &[&str]| -> serde_json::Value {
         let common = ["--json", "n.json", "--out", "rows.csv", "--force"];
-        done(folder, &[&["match"], args, &common].concat());
+        CRYSTALS.done(folder, &[&["match"], args, &common].concat());
         serde_json::from_str(&fs::read_to_string(folder.join("n.json")).unwrap()).unwrap()
     };
     let paired = numbers(&["four.cif", "two.cif", "--candidates", "2"]);
@@ -66,11 +48,11 @@ fn crystals_are_converted_for_simulators() {
     let folder = folder.path();
     fs::write(folder.join("a.cif"), salt("salt", 0.5)).unwrap();
     for (out, words) in [("a.lmp", "2 atom types"), ("a.in", "ntyp = 2"), ("POSCAR", "Cl Cs")] {
-        done(folder, &["convert", "a.cif", out]);
+        CRYSTALS.done(folder, &["convert", "a.cif", out]);
         let text = fs::read_to_string(folder.join(out)).unwrap();
         assert!(text.contains(words) && text.contains("from a.cif"), "{text}");
     }
-    done(folder, &["match", "POSCAR", "a.cif"]);
+    CRYSTALS.done(folder, &["match", "POSCAR", "a.cif"]);
 }
 
 #[test]
@@ -105,22 +87,26 @@ fn wrong_input_is_named_and_nothing_is_written() {
         ("gone.cif", "cannot read gone.cif"),
         ("a.pdf", "a.pdf: found no known extension"),
     ] {
-        refused(folder, &["convert", name, "out.lmp"], message);
+        CRYSTALS.refused(folder, &["convert", name, "out.lmp"], message);
         assert!(!folder.join("out.lmp").exists(), "{name}");
     }
     fs::write(folder.join("two.cif"), good.clone() + &good).unwrap();
-    refused(folder, &["match", "two.cif", "a.cif"], "two.cif: found 2 crystals, allowed: 1");
-    refused(
+    CRYSTALS.refused(
+        folder,
+        &["match", "two.cif", "a.cif"],
+        "two.cif: found 2 crystals, allowed: 1",
+    );
+    CRYSTALS.refused(
         folder,
         &["convert", "two.cif", "out.lmp"],
         "out.lmp: found 2 crystals for a format that holds one",
     );
-    refused(
+    CRYSTALS.refused(
         folder,
         &["convert", "two.cif", "b.cif", "--only", "3"],
         "--only 3: found 2 crystals, allowed: 1 to 2",
     );
-    refused(
+    CRYSTALS.refused(
         folder,
         &["match", "a.cif", "a.cif", "--stol", "0"],
         "allowed: a finite number above 0",

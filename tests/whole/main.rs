@@ -4,6 +4,7 @@ mod average;
 mod bad_input;
 mod crystals;
 mod data_import;
+mod domain;
 mod files;
 mod guidance;
 mod molecule_models;

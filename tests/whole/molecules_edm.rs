@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+
+use super::domain::Domain;
 
 /// The published config, made so small that a test can train it.
 const PUBLISHED: &str = include_str!("../../configs/molecules/qm9_edm.toml");
@@ -50,25 +51,7 @@ fn molecules() -> String {
     text
 }
 
-fn run(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_langevin"));
-    command.current_dir(folder).arg("molecules").args(args);
-    command.output().expect("the program starts")
-}
-
-#[track_caller]
-fn done(folder: &Path, args: &[&str]) {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[track_caller]
-fn refused(folder: &Path, args: &[&str], message: &str) {
-    let output = run(folder, args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
-}
+const MOLECULES: Domain = Domain("molecules");
 
 /// Mean and standard error of each term in a JSON file.
 fn terms(path: &Path) -> impl Fn(&str) -> (f64, f64) + use<> {
@@ -86,11 +69,11 @@ fn edm_is_trained_sampled_and_its_likelihood_bounded() {
     let folder = folder.path();
     fs::write(folder.join("train.xyz"), molecules()).unwrap();
     write(&folder.join("edm.toml"), &small());
-    done(folder, &["train", "edm.toml", "--out", "run", "--quiet"]);
+    MOLECULES.done(folder, &["train", "edm.toml", "--out", "run", "--quiet"]);
 
     let sample = ["sample", "run", "--count", "6", "--steps", "20", "--quiet", "--out"];
-    done(folder, &[&sample[..], &["a.xyz"]].concat());
-    done(folder, &[&sample[..], &["b.xyz", "--batch", "1"]].concat());
+    MOLECULES.done(folder, &[&sample[..], &["a.xyz"]].concat());
+    MOLECULES.done(folder, &[&sample[..], &["b.xyz", "--batch", "1"]].concat());
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     assert_eq!(text("a.xyz"), text("b.xyz"), "no sample depends on its batch");
     let sizes: Vec<String> = text("a.xyz")
@@ -102,7 +85,7 @@ fn edm_is_trained_sampled_and_its_likelihood_bounded() {
 
     let measure = |name: &str, args: &[&str]| {
         let fixed = ["likelihood", "run", "--quiet", "--json", name];
-        done(folder, &[&fixed, args].concat());
+        MOLECULES.done(folder, &[&fixed, args].concat());
         terms(&folder.join(name))
     };
     let all = measure("all.json", &["--draws", "8"]);
@@ -130,7 +113,10 @@ fn what_cannot_be_is_refused() {
     fs::write(folder.join("train.xyz"), molecules()).unwrap();
     let train = |name: &str, config: &toml::Table| {
         write(&folder.join(format!("{name}.toml")), config);
-        run(folder, &["train", &format!("{name}.toml"), "--out", name, "--steps", "1", "--quiet"])
+        MOLECULES.run(
+            folder,
+            &["train", &format!("{name}.toml"), "--out", name, "--steps", "1", "--quiet"],
+        )
     };
     let says = |output: &Output, message: &str| {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -149,18 +135,26 @@ fn what_cannot_be_is_refused() {
     set(&mut config, "method", "head = \"velocity\"\npath = { kind = \"linear\" }");
     assert!(train("linear", &config).status.success());
     let allowed = "allowed: a model with data.species = \"features\" on a path that keeps noise";
-    refused(folder, &["likelihood", "linear"], "found a path that does not keep noise");
-    refused(folder, &["likelihood", "linear"], allowed);
-    refused(folder, &["likelihood", "qm9"], "qm9: found data.species = \"classes\", allowed");
+    MOLECULES.refused(folder, &["likelihood", "linear"], "found a path that does not keep noise");
+    MOLECULES.refused(folder, &["likelihood", "linear"], allowed);
+    MOLECULES.refused(
+        folder,
+        &["likelihood", "qm9"],
+        "qm9: found data.species = \"classes\", allowed",
+    );
 
     assert!(train("edm", &small()).status.success());
     fs::write(folder.join("other.xyz"), "3\n\nO 0 0 0\nH 1 0 0\nH 0 1 0\n2\n\nO 0 0 0\nH 1 0 0\n")
         .unwrap();
     let other = ["likelihood", "edm", "--file", "other.xyz"];
-    refused(folder, &other, "other.xyz: molecule 2 has 2 atoms, which the model never makes");
-    done(folder, &[&other[..], &["--count", "1"]].concat());
-    refused(folder, &[&other[..], &["--draws", "0"]].concat(), "at least 1");
+    MOLECULES.refused(
+        folder,
+        &other,
+        "other.xyz: molecule 2 has 2 atoms, which the model never makes",
+    );
+    MOLECULES.done(folder, &[&other[..], &["--count", "1"]].concat());
+    MOLECULES.refused(folder, &[&other[..], &["--draws", "0"]].concat(), "at least 1");
     let held = "found a model that was not given species in training, allowed: one with";
-    refused(folder, &["sample", "edm", "--formula", "CH4", "--out", "x.xyz"], held);
-    refused(folder, &["refine", "other.xyz", "--model", "edm", "--out", "x.xyz"], held);
+    MOLECULES.refused(folder, &["sample", "edm", "--formula", "CH4", "--out", "x.xyz"], held);
+    MOLECULES.refused(folder, &["refine", "other.xyz", "--model", "edm", "--out", "x.xyz"], held);
 }

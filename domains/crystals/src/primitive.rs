@@ -203,8 +203,19 @@ mod tests {
         let primitive = at(0.51).primitive();
         assert_eq!(primitive.len(), 1);
         // Images at 0 and 1.02 of the half cell.
+        let z = primitive.frac_coords()[0].iter().map(|x| nearest(*x).abs()).fold(0.0, f64::max);
+        assert!((z - 0.01).abs() < 1e-9, "{primitive:?}");
         assert!((primitive.lattice().volume() - 27.0).abs() < 1e-9);
         assert_eq!(at(0.6).primitive(), at(0.6));
+    }
+
+    /// In half the cell, atoms at 0, 0.2, 0.4 and 0.6 Å: each is near its neighbours and no two pairs are alone.
+    #[test]
+    fn a_chain_of_near_atoms_is_not_one_atom() {
+        let long = Lattice::from_parameters([3.0, 3.0, 20.0], [90.0; 3]).unwrap();
+        let at = |z: f64| (Element::C, [0.0, 0.0, z / 20.0]);
+        let chain = crystal(long, &[at(0.0), at(10.2), at(0.4), at(10.6)]);
+        assert_eq!(chain.primitive(), chain);
     }
 
     #[test]

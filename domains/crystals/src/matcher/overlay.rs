@@ -146,3 +146,27 @@ const EQUALLY_NEAR: f64 = 1e-10;
 fn along(lattice: &Lattice, radius: f64) -> Vec3 {
     lattice.reciprocal_lengths().map(|star| star * radius / std::f64::consts::PI)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against all cells within two: in a hexagonal cell (0.45, 0.45) rounds to itself, and an image is nearer.
+    #[test]
+    fn vectors_are_the_shortest() {
+        for angles in [[90.0, 90.0, 60.0], [90.0, 90.0, 120.0], [75.0, 65.0, 80.0]] {
+            let cell = Lattice::from_parameters([3.0, 3.0, 4.0], angles).unwrap();
+            let from = [[0.0; 3]];
+            for i in 0..729 {
+                let to = [[i / 81, i / 9 % 9, i % 9].map(|x| x as f64 / 8.0 * 0.9)];
+                // Of any length.
+                let images = Overlay::new(&from, &to, &cell, 10.0).images();
+                let got = images.vector(&images.fixed[0], &images.moved[0]).unwrap();
+                let offsets = (0..125).map(|j| [j / 25, j / 5 % 5, j % 5].map(|x| x as f64 - 2.0));
+                let all = offsets.map(|offset| cell.cartesian(&plus(&to[0], &offset)));
+                let least = all.map(|v| dot(&v, &v)).fold(f64::INFINITY, f64::min);
+                assert!((dot(&got, &got) - least).abs() < 1e-9, "{angles:?} {to:?}");
+            }
+        }
+    }
+}
