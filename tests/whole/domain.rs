@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// `langevin NAME`.
-pub struct Domain(pub &'static str);
+pub(crate) struct Domain(pub(crate) &'static str);
 
 impl Domain {
     /// Runs with `args` in `folder`.
-    pub fn run(&self, folder: &Path, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_langevin"));
         command.current_dir(folder).arg(self.0).args(args);
         command.output().expect("the program starts")
@@ -16,14 +16,14 @@ impl Domain {
 
     /// Runs and expects success.
     #[track_caller]
-    pub fn done(&self, folder: &Path, args: &[&str]) {
+    pub(crate) fn done(&self, folder: &Path, args: &[&str]) {
         let output = self.run(folder, args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Runs and expects exit status 2 and `message` on standard error.
     #[track_caller]
-    pub fn refused(&self, folder: &Path, args: &[&str], message: &str) {
+    pub(crate) fn refused(&self, folder: &Path, args: &[&str], message: &str) {
         let output = self.run(folder, args);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
