@@ -72,8 +72,8 @@ impl Method {
             require(&format!("method.weights.{name}"), weight, fits, "a number of at least 0")?;
         }
         for (name, &chance) in &self.give {
-            let fits = |p: f64| p > 0.0 && p < 1.0;
-            require(&format!("method.give.{name}"), chance, fits, "in (0, 1)")?;
+            let fits = |p: f64| p > 0.0 && p <= 1.0;
+            require(&format!("method.give.{name}"), chance, fits, "above 0, at most 1")?;
         }
         let path = self.path.build().map_err(within("path"))?;
         self.sampler.check(path.as_ref()).map_err(within("sampler"))?;

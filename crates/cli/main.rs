@@ -17,6 +17,7 @@ mod options;
 mod points;
 mod progress;
 mod results;
+mod size_range;
 mod threads;
 mod trained;
 mod training;

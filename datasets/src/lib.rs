@@ -22,7 +22,7 @@ mod points;
 mod split;
 
 pub use crystals::{
-    BadCrystal, CrystalFault, CrystalFile, CrystalFileError, CrystalPlace, read_crystals,
+    BadCrystal, CrystalFault, CrystalFile, CrystalFileError, CrystalPlace, check_crystal_target, read_crystals,
     write_crystals,
 };
 pub use csv::TextTable;

@@ -1,7 +1,11 @@
 //! `langevin crystals`.
 
 mod convert;
+mod experiment;
 mod match_;
+mod request;
+mod sample;
+mod train;
 
 use std::path::Path;
 
@@ -15,6 +19,10 @@ use crate::{Ending, bad_input};
 /// What can be done with crystals.
 #[derive(Debug, Subcommand)]
 pub enum CrystalsCommand {
+    /// Train a model from a config.
+    Train(train::TrainArgs),
+    /// Draw crystals from a trained model.
+    Sample(Box<sample::SampleArgs>),
     /// Tell which crystals are the same structure, and how far apart they are.
     Match(match_::MatchArgs),
     /// Write crystals in another format: CIF, POSCAR, extended XYZ, LAMMPS, Quantum ESPRESSO.
@@ -28,6 +36,8 @@ impl CrystalsCommand {
     /// Bad input, or what failed while running.
     pub fn run(self) -> Result<Ending> {
         match self {
+            Self::Train(args) => args.run(),
+            Self::Sample(args) => args.run(),
             Self::Match(args) => args.run(),
             Self::Convert(args) => args.run(),
         }

@@ -163,6 +163,10 @@ impl MoleculesExperiment {
             let allowed = "nothing: this network is not told of what is given";
             return Err(ConfigError::new("method.give", SPECIES, allowed));
         }
+        if let Some(&chance) = give.get(SPECIES) {
+            // A model that is always given them would never learn to make them, which `sample` asks it for.
+            require("method.give.species", chance, |p| p < 1.0, "below 1")?;
+        }
         let Some(&chance) = give.get(POSITIONS) else { return Ok(()) };
         let most = give.get(SPECIES).copied().unwrap_or(0.0);
         let allowed = format!("at most that of species, {most}");

@@ -40,7 +40,7 @@ pub mod time;
 
 pub use config::ConfigError;
 pub use coupling::{Coupling, Pairing};
-pub use dataset::{Batch, Source};
+pub use dataset::{Batch, BySize, Source};
 pub use denoiser::{Counted, Denoiser, Tally, vjp};
 pub use domain::Domain;
 pub use error::Error;

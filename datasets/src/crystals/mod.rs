@@ -85,22 +85,15 @@ pub fn write_crystals(
     provenance: &[(String, String)],
     force: bool,
 ) -> Result<(), CrystalFileError> {
+    check_crystal_target(path, crystals.len())?;
     let (format, packed) = Format::of(path)?;
-    if crystals.is_empty() {
-        return Err(CrystalFileError::Empty { path: path.into() });
-    }
-    if format.holds_one() && crystals.len() > 1 {
-        return Err(CrystalFileError::Single { path: path.into(), found: crystals.len() });
-    }
     let write = match format {
         Format::Cif => cif::write,
         Format::Poscar => poscar::write,
         Format::Xyz => xyz::write,
         Format::Lammps => lammps::write,
         Format::Espresso => espresso::write,
-        Format::Table => {
-            return Err(DatasetError::UnknownFormat { path: path.into(), allowed: WRITTEN }.into());
-        }
+        Format::Table => unreachable!("a target that was checked is written"),
     };
     let fill = |out: &mut dyn Write| {
         if !packed {
@@ -111,6 +104,24 @@ pub fn write_crystals(
         encoder.finish().map(|_| ())
     };
     Ok(Staged::bytes(path, force, fill)?.publish()?)
+}
+
+/// Confirms that [`write_crystals`] would know how to write `count` crystals to `path`.
+///
+/// # Errors
+/// [`CrystalFileError`] if the extension stands for no format that is written, or for one that holds fewer.
+pub fn check_crystal_target(path: &Path, count: usize) -> Result<(), CrystalFileError> {
+    let (format, _) = Format::of(path)?;
+    match format {
+        Format::Table => {
+            Err(DatasetError::UnknownFormat { path: path.into(), allowed: WRITTEN }.into())
+        }
+        _ if count == 0 => Err(CrystalFileError::Empty { path: path.into() }),
+        _ if format.holds_one() && count > 1 => {
+            Err(CrystalFileError::Single { path: path.into(), found: count })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The first line of formats that have a title.

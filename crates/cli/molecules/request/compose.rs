@@ -9,7 +9,8 @@ use langevin_molecules::record::Molecule;
 use langevin_molecules::space::Molecules;
 use langevin_molecules::unsaturation;
 
-use super::makes::{Choices, Make, SizeRange, known_first};
+use super::makes::{Choices, Make, known_first};
+use crate::size_range::SizeRange;
 use crate::refused;
 
 /// Chooses among sizes and compositions of a model's training data.

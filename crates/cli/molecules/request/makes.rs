@@ -1,34 +1,8 @@
 //! What samples are made of: how many atoms, and of which species.
 
-use std::str::FromStr;
-
 use langevin_core::{Purpose, Rng, Seed};
 use langevin_molecules::composition::Composition;
 use langevin_molecules::space::Molecules;
-use serde::Serialize;
-
-/// Numbers of atoms from the first to the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SizeRange(pub usize, pub usize);
-
-impl FromStr for SizeRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (least, most) = text.split_once("..").unwrap_or((text, text));
-        let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n > 0);
-        let bounds = number(least).zip(number(most)).filter(|(least, most)| least <= most);
-        let (least, most) = bounds.ok_or("allowed: a number above 0, or a range as 15..20")?;
-        Ok(Self(least, most))
-    }
-}
-
-impl SizeRange {
-    /// Whether `atoms` lies in it.
-    pub fn holds(self, atoms: usize) -> bool {
-        (self.0..=self.1).contains(&atoms)
-    }
-}
 
 /// What one sample is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,15 +109,6 @@ mod tests {
     use langevin_molecules::record::Molecule;
 
     use super::*;
-
-    #[test]
-    fn sizes_are_a_number_or_a_range() {
-        assert_eq!("18".parse(), Ok(SizeRange(18, 18)));
-        assert_eq!("15..20".parse(), Ok(SizeRange(15, 20)));
-        for bad in ["", "0", "20..15", "..20", "many", "-3"] {
-            assert!(bad.parse::<SizeRange>().is_err(), "{bad}");
-        }
-    }
 
     /// 3000 draws with chances 1/4 and 3/4: a standard deviation of 24; five of them.
     #[test]

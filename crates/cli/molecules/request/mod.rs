@@ -21,11 +21,12 @@ use serde::Serialize;
 
 use self::compose::Composer;
 pub use self::makes::Make;
-use self::makes::{Makes, SizeRange};
+use self::makes::Makes;
 use self::properties::{Values, Wishes, each_its_own, same_for_all};
 use super::sample::Trained;
 use super::shipped;
 use crate::generate::Chunk;
+use crate::size_range::SizeRange;
 use crate::{bad_input, refused};
 
 /// Requests to the sampler.

@@ -1,5 +1,6 @@
 //! Lattices: three vectors, their lengths and angles, and the reduced forms of them.
 
+mod chart;
 mod lll;
 mod mapping;
 mod niggli;
@@ -8,6 +9,7 @@ use nalgebra::Matrix3;
 
 use crate::geometry::{Vec3, dot, norm};
 
+pub use chart::LogCoordinates;
 pub use mapping::Mapping;
 
 /// Below this volume, in Å³, three vectors are taken for a plane: no crystal has an atom in so little.

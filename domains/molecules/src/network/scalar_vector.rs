@@ -5,12 +5,11 @@ use langevin_core::{Condition, ConfigError, Network, State, Times, config::requi
 use langevin_kernels::{Activation, displacement_sum, squared_distances};
 use langevin_nn::{
     Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
-    TimeFeatures, TimeFeaturesConfig,
+    TimeFeatures, TimeFeaturesConfig, one_hot, radial_basis, to_points,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Told;
-use super::inputs::{one_hot, radial_basis, to_atoms};
 
 /// `[network] kind = "scalar_vector"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,9 +177,9 @@ impl Network for ScalarVector {
     ) -> langevin_core::Result<State> {
         let positions = x.part(0);
         let (_, n, _) = positions.dims3()?;
-        let told = to_atoms(&self.time.of(t, self.dtype)?, n)?;
+        let told = to_points(&self.time.of(t, self.dtype)?, n)?;
         let asked = condition.input(self.dtype)?;
-        let mut inputs = vec![one_hot(x, self.elements, self.dtype)?, told.clone()];
+        let mut inputs = vec![one_hot(x.part(1), self.elements, self.dtype)?, told.clone()];
         let mut sets = vec![positions.clone(); self.config.sets];
         let grid = |x: &Tensor| radial_basis(&squared_distances(x)?, self.config.radial, REACH);
         let (basis, mut recalled_basis) = (grid(positions)?, None);

@@ -4,11 +4,11 @@ mod body;
 
 use candle_core::{DType, Tensor};
 use langevin_core::{Condition, ConfigError, Network, State, Times, config::require};
-use langevin_nn::{Builder, TimeFeatures, TimeFeaturesConfig};
+use langevin_nn::{Builder, TimeFeatures, TimeFeaturesConfig, one_hot};
 use serde::{Deserialize, Serialize};
 
 use self::body::EgnnBody;
-use super::inputs::{one_hot, shared};
+use super::inputs::shared;
 use crate::species::ONE_HOT;
 
 /// `[network] kind = "egnn"`; EDM on QM9 is width 256, 9 layers, range 15, raw time.
@@ -127,7 +127,7 @@ impl Network for Egnn {
         let (_, n, _) = positions.dims3()?;
         let told = shared(&self.time, t, condition, n, self.dtype)?;
         let own = match self.species {
-            Species::Classes(elements) => (one_hot(x, elements, self.dtype)? / ONE_HOT)?,
+            Species::Classes(elements) => (one_hot(x.part(1), elements, self.dtype)? / ONE_HOT)?,
             Species::Features(_) => x.part(1).clone(),
         };
         let (moved, h) = self.body.forward(positions, &Tensor::cat(&[&own, &told], 2)?)?;
@@ -147,7 +147,7 @@ impl Network for Egnn {
 #[cfg(test)]
 mod tests {
     use langevin_core::Seed;
-    use langevin_nn::{Init, ParamStore};
+    use langevin_nn::{Init, ParamStore, one_hot};
 
     use super::*;
     use crate::network::testing::{every_parameter_learns, is_equivariant};
@@ -168,7 +168,7 @@ mod tests {
             s: &Times,
             condition: &Condition,
         ) -> langevin_core::Result<State> {
-            let features = one_hot(x, 4, DType::F64)?;
+            let features = one_hot(x.part(1), 4, DType::F64)?;
             let seen = State::new(vec![x.part(0).clone(), features]);
             let out = self.0.forward(&seen, t, s, condition)?;
             let mean = out.part(0).mean(1)?.abs()?.max_all()?.to_scalar::<f64>()?;

@@ -1,0 +1,129 @@
+//! The config of an experiment on crystals.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use candle_core::DType;
+use langevin_core::{ConfigError, Network, Process, Source};
+use langevin_crystals::config::DataConfig;
+use langevin_crystals::network::{GivenSpecies, NetworkConfig, Told};
+use langevin_crystals::record::Crystal;
+use langevin_crystals::source::CrystalSource;
+use langevin_crystals::space::{Crystals, SPECIES};
+use langevin_nn::Builder;
+use langevin_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+
+/// One complete TOML file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrystalsExperiment {
+    /// Seed of weights, noise and samples.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is generated.
+    pub data: DataConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// Path, coupling, objective, sampler.
+    pub method: Method,
+    /// Training.
+    pub train: TrainConfig,
+}
+
+impl Experiment for CrystalsExperiment {
+    type Domain = Crystals;
+    type Network = ();
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn seed_mut(&mut self) -> &mut u64 {
+        &mut self.seed
+    }
+
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn method_mut(&mut self) -> &mut Method {
+        &mut self.method
+    }
+
+    fn train(&self) -> &TrainConfig {
+        &self.train
+    }
+
+    fn train_mut(&mut self) -> &mut TrainConfig {
+        &mut self.train
+    }
+
+    fn plan(&self) -> Result<Plan<()>, ConfigError> {
+        if self.data.files.is_empty() {
+            return Err(ConfigError::new("data.files", "nothing", "a file of crystals, or several"));
+        }
+        if let Some(factor) = self.method.give.keys().find(|name| *name != SPECIES) {
+            return Err(ConfigError::new("method.give", factor, "species"));
+        }
+        if self.method.hide_condition > 0.0 {
+            let found = self.method.hide_condition;
+            let allowed = "0: there is nothing to hide";
+            return Err(ConfigError::new("method.hide_condition", found, allowed));
+        }
+        self.network.check().map_err(|error| error.within("network"))?;
+        if self.train.validate_every > 0 && self.data.validation_file.is_none() {
+            let allowed = "a file of crystals, since train.validate_every is above 0";
+            return Err(ConfigError::new("data.validation_file", "nothing", allowed));
+        }
+        Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
+    }
+
+    fn data(&self) -> Result<Data<Crystals>> {
+        let train = read(&self.data.files)?;
+        let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");
+        domain.motion = self.data.motion;
+        let source = |crystals| -> Arc<dyn Source> {
+            Arc::new(CrystalSource::new(domain.clone(), crystals, DType::F32))
+        };
+        let validated =
+            self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
+        let held_out = validated
+            .map(|path| Ok::<_, anyhow::Error>(source(read(std::slice::from_ref(path))?)));
+        Ok(Data { held_out: held_out.transpose()?, source: source(train), domain })
+    }
+
+    fn network(
+        &self,
+        builder: &Builder,
+        (): &(),
+        domain: &Crystals,
+        _: &Process,
+    ) -> langevin_nn::Result<Box<dyn Network>> {
+        let (elements, cells) = (domain.elements.len(), domain.cells);
+        self.network.build(builder, Told { elements, cells, species: self.given_species() })
+    }
+}
+
+impl CrystalsExperiment {
+    /// When the network is given species.
+    pub fn given_species(&self) -> GivenSpecies {
+        match self.method.give.get(SPECIES) {
+            None => GivenSpecies::Never,
+            Some(&chance) if chance < 1.0 => GivenSpecies::Sometimes,
+            Some(_) => GivenSpecies::Always,
+        }
+    }
+}
+
+/// The crystals of all `files` in their standard cells; every entry must be one.
+fn read(files: &[PathBuf]) -> Result<Vec<Crystal>> {
+    let mut crystals = Vec::new();
+    for path in files {
+        crystals.extend(super::read(path, false)?.iter().map(Crystal::in_standard_cell));
+    }
+    Ok(crystals)
+}

@@ -1,0 +1,199 @@
+//! What samples are asked to be: a composition, those of a file, a number of atoms.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use langevin_core::{Condition, Error, Purpose, Rng, Seed};
+use langevin_crystals::element::Element;
+use langevin_crystals::formula::Formula;
+use langevin_crystals::network::GivenSpecies;
+use langevin_crystals::record::Crystal;
+use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
+use serde::Serialize;
+
+use super::sample::Trained;
+use crate::generate::Chunk;
+use crate::refused;
+use crate::size_range::SizeRange;
+
+/// Requests to the sampler.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+#[command(next_help_heading = "Requests")]
+pub struct RequestArgs {
+    /// Composition of the cell: SrTiO3; with --z, of a formula unit.
+    #[arg(long)]
+    #[serde(serialize_with = "shown")]
+    formula: Option<Formula>,
+    /// Formula units in the cell: 2, or all of a range, 1..4; --count crystals of each.
+    #[arg(long, value_name = "Z|MIN..MAX", requires = "formula")]
+    z: Option<SizeRange>,
+    /// File of crystals whose compositions are asked for, --count crystals of each, one after the other: what
+    /// `match --candidates` compares.
+    #[arg(long, value_name = "FILE", conflicts_with = "formula")]
+    like: Option<PathBuf>,
+    /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
+    /// it, as frequent as there.
+    #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
+    atoms: Option<SizeRange>,
+}
+
+fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_some(&formula.as_ref().map(ToString::to_string))
+}
+
+/// What one sample is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Make {
+    /// Number of atoms.
+    pub atoms: usize,
+    /// A species for each; nothing where the model makes them.
+    pub species: Option<Vec<u32>>,
+}
+
+/// The products of [`RequestArgs`] for one model.
+pub struct Request {
+    kind: Kind,
+    /// Whether the network is told that species are given.
+    tells: bool,
+}
+
+enum Kind {
+    /// As many samples of each of these, one after the other.
+    Each(Vec<Make>),
+    /// Sizes with their weights.
+    Sizes(Vec<(usize, u64)>),
+}
+
+impl RequestArgs {
+    /// Everything checked against `trained`.
+    ///
+    /// # Errors
+    /// The option, what was found and what is allowed.
+    pub fn plan(&self, trained: &Trained) -> Result<Request> {
+        let domain = &trained.domain;
+        let given = trained.experiment.given_species();
+        let compositions = match (&self.formula, &self.like) {
+            (Some(formula), _) => {
+                let SizeRange(least, most) = self.z.unwrap_or(SizeRange(1, 1));
+                let of = |z: usize| formula.species().repeat(z);
+                let all = (least..=most).map(|z| (format!("--formula {formula}"), of(z)));
+                Some(all.collect::<Vec<_>>())
+            }
+            (None, Some(path)) => {
+                let crystals = super::read(path, false)?;
+                let name = |i: usize| format!("--like {}: crystal {}", path.display(), i + 1);
+                let of = |(i, crystal): (usize, &Crystal)| (name(i), crystal.species().to_vec());
+                Some(crystals.iter().enumerate().map(of).collect())
+            }
+            (None, None) => None,
+        };
+        let kind = match compositions {
+            None if given == GivenSpecies::Always => {
+                return refused(
+                    "found a model of known compositions, needed: --formula or --like",
+                );
+            }
+            Some(_) if given == GivenSpecies::Never => {
+                return refused(
+                    "--formula, --like: found a model that was not given species in training, \
+                     allowed: one with method.give.species",
+                );
+            }
+            None => Kind::Sizes(self.sizes(domain)?),
+            Some(all) => {
+                let make = |(name, species): &(String, Vec<Element>)| make(name, species, domain);
+                Kind::Each(all.iter().map(make).collect::<Result<_>>()?)
+            }
+        };
+        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind })
+    }
+
+    fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
+        let fits = |size: usize| self.atoms.is_none_or(|atoms| atoms.holds(size));
+        let sizes = domain.sizes.iter().filter(|&(&size, _)| fits(size));
+        let sizes: Vec<(usize, u64)> = sizes.map(|(&size, &count)| (size, count)).collect();
+        if sizes.is_empty() {
+            let (least, most) = bounds(domain);
+            return refused(format!(
+                "--atoms: found no crystal of such a size in the training data, allowed: {least} to {most}"
+            ));
+        }
+        Ok(sizes)
+    }
+}
+
+/// The smallest and the largest number of atoms that the model saw.
+fn bounds(domain: &Crystals) -> (usize, usize) {
+    let sizes = domain.sizes.keys();
+    let (least, most) = (sizes.clone().next(), sizes.last());
+    (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
+}
+
+/// The composition `species`, which `name` asks for.
+fn make(name: &str, species: &[Element], domain: &Crystals) -> Result<Make> {
+    if let Some(stranger) = species.iter().find(|element| !domain.elements.contains(element)) {
+        let known: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
+        return refused(format!("{name}: found {stranger}, allowed: {}", known.join(" ")));
+    }
+    let (_, most) = bounds(domain);
+    if species.len() > most {
+        let found = species.len();
+        return refused(format!(
+            "{name}: found {found} atoms, allowed: up to {most}, the most that the model saw"
+        ));
+    }
+    Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?) })
+}
+
+impl Request {
+    /// Of how many compositions [`Request::draw`] makes `count` samples each; nothing where it makes that many in all.
+    pub fn compositions(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Each(makes) => Some(makes.len()),
+            Kind::Sizes(_) => None,
+        }
+    }
+
+    /// What each sample is made of: `count` of each composition, or in all.
+    pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
+        match &self.kind {
+            Kind::Each(makes) => {
+                makes.iter().flat_map(|make| std::iter::repeat_n(make.clone(), count)).collect()
+            }
+            Kind::Sizes(sizes) => {
+                // Step 0 of this purpose makes the reference samples.
+                let ids = langevin_core::rng::ids(0, count);
+                let mut rng = Rng::new(seed, Purpose::Reference, ids, 1);
+                let total: u64 = sizes.iter().map(|(_, count)| count).sum();
+                let at = |u: f64| {
+                    let mut below = (u * total as f64) as u64;
+                    let fits = |&&(_, count): &&(usize, u64)| {
+                        let found = below < count;
+                        below = below.saturating_sub(count);
+                        found
+                    };
+                    let (atoms, _) = *sizes.iter().find(fits).unwrap_or(&sizes[sizes.len() - 1]);
+                    Make { atoms, species: None }
+                };
+                rng.uniforms().into_iter().map(at).collect()
+            }
+        }
+    }
+
+    /// What the network is told.
+    pub fn condition(&self) -> Condition {
+        if self.tells { Condition::none().giving(SPECIES_FACTOR) } else { Condition::none() }
+    }
+
+    /// `chunk` of reference samples that become `makes`.
+    ///
+    /// # Errors
+    /// [`langevin_core::Error::Tensor`] only.
+    pub fn begin(&self, chunk: Chunk, makes: &[Make]) -> langevin_core::Result<Chunk> {
+        let species = chunk.places.iter().map(|&place| makes[place].species.clone());
+        let Some(species) = species.collect::<Option<Vec<_>>>() else { return Ok(chunk) };
+        let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
+        Ok(Chunk { x: chunk.x.with_part(SPECIES_FACTOR, &species), ..chunk })
+    }
+}

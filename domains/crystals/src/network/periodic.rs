@@ -1,0 +1,345 @@
+//! The fast network: scalars of atoms, narrow messages along all pairs, directions from sines.
+
+use candle_core::{DType, Device, Tensor};
+use langevin_core::config::require;
+use langevin_core::{Condition, ConfigError, Network, State, Times};
+use langevin_kernels::Activation;
+use langevin_nn::{
+    Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
+    TimeFeatures, TimeFeaturesConfig, one_hot, to_points,
+};
+use serde::{Deserialize, Serialize};
+
+use super::pairs::{Pairs, gram, width};
+use super::{GivenSpecies, Told};
+use crate::space::{COORDS_FACTOR, LATTICE_FACTOR, SPECIES_FACTOR};
+
+/// `[network] kind = "periodic"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeriodicConfig {
+    /// Features of an atom.
+    pub width: usize,
+    /// Features of a message.
+    pub message: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Frequencies of fractional differences along each axis; at least 1.
+    pub frequencies: usize,
+    /// Points of the soft grid of distances; at least 2.
+    pub radial: usize,
+    /// What the network is told of the time.
+    pub time: TimeFeaturesConfig,
+}
+
+impl PeriodicConfig {
+    /// Nothing if the section makes sense.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (key, value) in [
+            ("width", self.width),
+            ("message", self.message),
+            ("layers", self.layers),
+            ("frequencies", self.frequencies),
+        ] {
+            require(key, value, |n| n >= 1, "at least 1")?;
+        }
+        require("radial", self.radial, |n| n >= 2, "at least 2")?;
+        self.time.build().map(drop).map_err(|error| error.within("time"))
+    }
+}
+
+/// Sines that each message scales along each axis: `sin 2πΔ` of all three axes, and its own `sin 4πΔ`.
+const DIRECTIONS: usize = 12;
+
+/// One layer: messages along pairs feed the atoms and give directions.
+#[derive(Debug, Clone)]
+struct Block {
+    norm: LayerNorm,
+    pair: PairLayer,
+    gather: Linear,
+    update: Linear,
+}
+
+/// A network of atoms in a cell with scalars `h_i`.
+///
+/// Each layer sends messages `m_ij` that see even features of the pair ([`Pairs`]), the same in all layers, and
+/// sets `h_i += MLP(norm h_i, Σ_j g_ij m_ij/n, t, cell)`. With `φ_ij` read from the messages of all layers, the
+/// displacement of an atom to its clean place is `v_i^a = Σ_j (Σ_b φ_ij^{ab} sin 2πΔ_ij^b + ψ_ij^a sin 4πΔ_ij^a)/n`:
+/// it turns round under inversion, and at a centre of inversion it is zero whatever the weights. The estimate
+/// of the cell is the input plus a function of the atoms' mean, that of the species is read from `h`.
+///
+/// # Shapes and units
+/// - coords `[B, n, 3]`, cell `[B, 6]` and species `[B, n]` to displacements, a cell and `[B, n, elements]`
+///
+/// # Sources
+/// Fourier features of fractional differences: Jiao et al. (2023), DiffCSP; the split pair block: Satorras et al.
+/// (2021).
+#[derive(Debug, Clone)]
+pub struct Periodic {
+    config: PeriodicConfig,
+    told: Told,
+    time: TimeFeatures,
+    embed: Linear,
+    /// What given species add to an atom's first features.
+    given: Option<Linear>,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    cell: [Linear; 2],
+    species: Option<Linear>,
+    dtype: DType,
+}
+
+impl Periodic {
+    /// The network for what it is told of.
+    ///
+    /// # Errors
+    /// Those of [`Builder::parameter`]; the config was checked by [`PeriodicConfig::check`].
+    pub fn new(
+        builder: &Builder,
+        config: &PeriodicConfig,
+        told: Told,
+    ) -> langevin_nn::Result<Self> {
+        let PeriodicConfig { width: own, message, layers, frequencies, radial, .. } = *config;
+        let elements = told.elements;
+        let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
+        let shared = shared_width(&time);
+        let linear = |part: &str, inputs, outputs, activation| {
+            Linear::new(&builder.part(part), inputs, outputs, activation)
+        };
+        let block = |i: usize| -> langevin_nn::Result<Block> {
+            let part = builder.part(&format!("{i}"));
+            let options = PairOptions {
+                inputs: own,
+                pair_inputs: width(frequencies, radial),
+                width: message,
+                activation: Activation::Silu,
+                sum: PairSum::Gated,
+                head: Some(PairHead {
+                    scalars: DIRECTIONS,
+                    weight: Init::Normal(0.01),
+                    bias: true,
+                }),
+            };
+            let seen = own + message + shared;
+            Ok(Block {
+                norm: LayerNorm::new(&part.part("norm"), own, 1e-5)?,
+                pair: PairLayer::new(&part.part("pair"), &options)?,
+                gather: Linear::new(&part.part("gather"), seen, own, Activation::Silu)?,
+                update: Linear::new(&part.part("update"), own, own, Activation::Identity)?,
+            })
+        };
+        let given = || {
+            let (own_part, law) = (builder.part("given"), Init::FanIn(own));
+            Linear::with_init(&own_part, elements, own, Activation::Identity, law, None)
+        };
+        let small = |part: &str, outputs| {
+            let law = (Init::Normal(0.01), Some(Init::Zeros));
+            let part = builder.part(part);
+            Linear::with_init(&part, own, outputs, Activation::Identity, law.0, law.1)
+        };
+        Ok(Self {
+            config: config.clone(),
+            told,
+            embed: linear("embed", elements + shared, own, Activation::Identity)?,
+            given: (told.species == GivenSpecies::Sometimes).then(given).transpose()?,
+            blocks: (0..layers).map(block).collect::<langevin_nn::Result<_>>()?,
+            norm: LayerNorm::new(&builder.part("norm"), own, 1e-5)?,
+            cell: [linear("cell.hidden", own, own, Activation::Silu)?, small("cell.out", 6)?],
+            species: (told.species != GivenSpecies::Always)
+                .then(|| linear("species", own, elements, Activation::Identity))
+                .transpose()?,
+            time,
+            dtype: builder.dtype(),
+        })
+    }
+
+    /// What all atoms of a sample are told: time, cell, number of atoms; `[B, width]`.
+    fn shared(&self, cell: &Tensor, t: &Times, atoms: usize) -> candle_core::Result<Tensor> {
+        let size = (cell.narrow(1, 0, 1)?.zeros_like()? + (atoms as f64).ln())?;
+        Tensor::cat(&[&self.time.of(t, self.dtype)?, cell, &size], 1)
+    }
+}
+
+/// Width of [`Periodic::shared`].
+fn shared_width(time: &TimeFeatures) -> usize {
+    time.width() + 6 + 1
+}
+
+/// `Σ_j (Σ_b φ^{ab} sin 2πΔ^b + ψ^a sin 4πΔ^a)/n` of scalars `[B, n, n, 12]`, rows of φ first: `[B, n, 3]`.
+fn displacements(scalars: &Tensor, odd: &Tensor) -> candle_core::Result<Tensor> {
+    let (batch, n, _, _) = odd.dims4()?;
+    let (once, twice) = (odd.narrow(3, 0, 3)?, odd.narrow(3, 3, 3)?);
+    let sines = Tensor::cat(&[&once, &once, &once, &twice], 3)?;
+    let along = ((scalars * sines)?.sum(2)? / n as f64)?;
+    let matrix = along.narrow(2, 0, 9)?.reshape((batch, n, 3, 3))?.sum(3)?;
+    matrix + along.narrow(2, 9, 3)?
+}
+
+impl Network for Periodic {
+    fn forward(
+        &self,
+        x: &State,
+        t: &Times,
+        _: &Times,
+        condition: &Condition,
+    ) -> langevin_core::Result<State> {
+        let (coords, cell) = (x.part(COORDS_FACTOR), x.part(LATTICE_FACTOR));
+        let (batch, n, _) = coords.dims3()?;
+        let elements = self.told.elements;
+        let gram = gram(cell, &self.told.cells, n)?;
+        let PeriodicConfig { frequencies, radial, .. } = self.config;
+        let Pairs { even, odd } = Pairs::new(coords, &gram, frequencies, radial)?;
+        let shared = to_points(&self.shared(cell, t, n)?, n)?;
+        let species = one_hot(x.part(SPECIES_FACTOR), elements, self.dtype)?;
+        let mut h = self.embed.forward(&Tensor::cat(&[&species, &shared], 2)?)?;
+        if let (Some(layer), Some(_)) = (&self.given, condition.given()) {
+            h = (h + layer.forward(&species)?)?;
+        }
+        let mut scalars: Option<Tensor> = None;
+        for block in &self.blocks {
+            let seen = block.norm.forward(&h)?;
+            let messages = block.pair.forward(&seen, &even)?;
+            let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
+                unreachable!("both were asked for")
+            };
+            scalars = Some(scalars.map_or(Ok(head.clone()), |all| all + &head)?);
+            let seen = Tensor::cat(&[&seen, &(sum / n as f64)?, &shared], 2)?.contiguous()?;
+            h = (h + block.update.forward(&block.gather.forward(&seen)?)?)?;
+        }
+        let h = self.norm.forward(&h)?;
+        let moved = displacements(&scalars.expect("there is a layer"), &odd)?;
+        let [hidden, out] = &self.cell;
+        let cell = (cell + out.forward(&hidden.forward(&h.mean(1)?)?)?)?;
+        let logits = match &self.species {
+            Some(layer) => layer.forward(&h)?,
+            None => Tensor::zeros((batch, n, elements), self.dtype, &Device::Cpu)?,
+        };
+        Ok(State::new(vec![moved, cell, logits]))
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use langevin_core::rng::ids;
+    use langevin_core::{Purpose, Rng, Seed};
+    use langevin_nn::ParamStore;
+
+    use super::*;
+    use crate::space::CellLaw;
+
+    fn built(species: GivenSpecies) -> (ParamStore, Periodic) {
+        let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
+        let config =
+            PeriodicConfig { width: 12, message: 6, layers: 2, frequencies: 3, radial: 4, time };
+        config.check().unwrap();
+        let cells = CellLaw { mean: [0.0, 0.1, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
+        let told = Told { elements: 3, cells, species };
+        let build = |builder: &Builder| Periodic::new(builder, &config, told);
+        ParamStore::create(DType::F64, Seed(1), build).unwrap()
+    }
+
+    fn state(n: usize) -> State {
+        let mut rng = Rng::new(Seed(7), Purpose::Data, ids(0, 3), 0);
+        let coords = rng.uniform(&[n, 3], DType::F64, &Device::Cpu).unwrap();
+        let cells = rng.normal(&[6], DType::F64, &Device::Cpu).unwrap();
+        let kinds: Vec<u32> = (0..3 * n as u32).map(|i| (i * i + i / 3) % 4).collect();
+        State::new(vec![coords, cells, Tensor::from_vec(kinds, (3, n), &Device::Cpu).unwrap()])
+    }
+
+    fn ask(network: &Periodic, x: &State) -> State {
+        let times = Times::new(vec![0.1, 0.5, 0.9]);
+        network.forward(x, &times, &times, &Condition::none().giving(SPECIES_FACTOR)).unwrap()
+    }
+
+    #[track_caller]
+    fn close(a: &Tensor, b: &Tensor) {
+        let off = (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+        assert!(off < 1e-9, "{off}");
+    }
+
+    fn with_coords(x: &State, f: impl Fn(&Tensor) -> candle_core::Result<Tensor>) -> State {
+        x.with_part(COORDS_FACTOR, &f(x.part(COORDS_FACTOR)).unwrap())
+    }
+
+    /// Shifts, whole cells and inversion; exchanges of atoms.
+    #[test]
+    fn the_answer_has_the_symmetries_of_a_crystal() {
+        let (_, network) = built(GivenSpecies::Sometimes);
+        let x = state(5);
+        let out = ask(&network, &x);
+        let shift = Tensor::new(&[[[0.3, -0.8, 2.0]]], &Device::Cpu).unwrap();
+        let whole = Tensor::new(&[[[1.0, 0.0, 0.0], [0.0; 3], [0.0, -2.0, 1.0], [0.0; 3], [0.0; 3]]], &Device::Cpu);
+        let whole = whole.unwrap();
+        for moved in [
+            with_coords(&x, |f| f.broadcast_add(&shift)),
+            with_coords(&x, |f| f.broadcast_add(&whole)),
+        ] {
+            let answer = ask(&network, &moved);
+            (0..3).for_each(|part| close(answer.part(part), out.part(part)));
+        }
+        let answer = ask(&network, &with_coords(&x, Tensor::neg));
+        close(answer.part(0), &out.part(0).neg().unwrap());
+        (1..3).for_each(|part| close(answer.part(part), out.part(part)));
+        let order = Tensor::new(&[4u32, 2, 0, 1, 3], &Device::Cpu).unwrap();
+        let exchanged = |p: &Tensor| p.index_select(&order, 1).unwrap();
+        let seen = State::new(vec![exchanged(x.part(0)), x.part(1).clone(), exchanged(x.part(2))]);
+        let answer = ask(&network, &seen);
+        close(answer.part(0), &exchanged(out.part(0)));
+        close(answer.part(1), out.part(1));
+        close(answer.part(2), &exchanged(out.part(2)));
+    }
+
+    #[test]
+    fn every_weight_is_reached_and_a_lone_atom_is_no_exception() {
+        for species in [GivenSpecies::Never, GivenSpecies::Sometimes, GivenSpecies::Always] {
+            let (store, network) = built(species);
+            let out = ask(&network, &state(4));
+            let mut loss = out.part(0).sqr().unwrap().sum_all().unwrap();
+            loss = (loss + out.part(1).sqr().unwrap().sum_all().unwrap()).unwrap();
+            if species != GivenSpecies::Always {
+                loss = (loss + out.part(2).powf(3.0).unwrap().sum_all().unwrap()).unwrap();
+            }
+            let grads = loss.backward().unwrap();
+            for (name, var) in store.iter() {
+                let grad = grads.get(var).unwrap_or_else(|| panic!("{name} gets no gradient"));
+                let size = grad.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+                assert!(size > 0.0, "{name} has gradient 0");
+            }
+            let alone = ask(&network, &state(1));
+            assert_eq!(alone.part(0).abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(), 0.0);
+            assert!(alone.part(1).sum_all().unwrap().to_scalar::<f64>().unwrap().is_finite());
+        }
+    }
+
+    /// The gradient along the cell passes through the distances: guidance and likelihoods ask for it.
+    #[test]
+    fn gradients_of_the_input_are_those_of_differences() {
+        let (_, network) = built(GivenSpecies::Always);
+        let x = state(3);
+        let of = |x: &State| {
+            let out = ask(&network, x);
+            let part = |i: usize| out.part(i).sqr().unwrap().sum_all().unwrap();
+            (part(0) + part(1)).unwrap()
+        };
+        for part in [COORDS_FACTOR, LATTICE_FACTOR] {
+            let var = candle_core::Var::from_tensor(x.part(part)).unwrap();
+            let grads = of(&x.with_part(part, var.as_tensor())).backward().unwrap();
+            let grad = grads.get(var.as_tensor()).unwrap();
+            let direction = (x.part(part).sin().unwrap() + 0.3).unwrap();
+            let slope = (grad * &direction).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
+            let at = |h: f64| {
+                let moved = (x.part(part) + (&direction * h).unwrap()).unwrap();
+                of(&x.with_part(part, &moved)).to_scalar::<f64>().unwrap()
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((slope - difference).abs() < 1e-6 * (1.0 + slope.abs()), "{slope} {difference}");
+        }
+    }
+}
