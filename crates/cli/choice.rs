@@ -1,9 +1,10 @@
 //! Another sampler or grid than the model's: `KIND[,KEY=VALUE..]` on the command line.
 
-use langevin_core::ConfigError;
+use langevin_core::{ConfigError, Domain};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::bad_input;
 use crate::experiment::Experiment;
 use crate::trained::Trained;
 
@@ -22,26 +23,39 @@ pub struct ChoiceArgs {
     /// geometric,steps=20,t_min=0.01.
     #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
     grid: Option<String>,
+    /// Annealing of a factor instead of the model's: coords=5 follows velocities 1 + 5 (1 - t) times as far. May be
+    /// given again for other factors.
+    #[arg(long, value_name = "FACTOR=A")]
+    anneal: Vec<String>,
 }
 
 impl ChoiceArgs {
     /// Puts what was chosen in the place of the experiment's.
     ///
     /// # Errors
-    /// [`ConfigError`] if the kind or a key is unknown, or does not fit the path.
-    pub fn apply<E: Experiment>(&self, trained: &mut Trained<E>) -> Result<(), ConfigError> {
+    /// If the kind or a key is unknown, or does not fit the path.
+    pub fn apply<E: Experiment>(&self, trained: &mut Trained<E>) -> anyhow::Result<()> {
         let method = trained.experiment.method_mut();
         if let Some(text) = &self.sampler {
-            method.sampler = section("--sampler", text)?;
+            method.sampler = section("--sampler", text).map_err(bad_input)?;
         }
         if let Some(text) = &self.grid {
-            method.grid = section("--grid", text)?;
+            method.grid = section("--grid", text).map_err(bad_input)?;
         }
         if let Some(steps) = self.steps {
             method.grid = method.grid.with_steps(steps);
         }
+        for text in &self.anneal {
+            let pair = text.split_once('=').and_then(|(name, a)| Some((name, a.parse().ok()?)));
+            let Some((name, a)) = pair else {
+                return Err(bad_input(ConfigError::new("--anneal", text, "FACTOR=A, a number")));
+            };
+            method.anneal.insert(name.to_owned(), a);
+        }
         // The whole plan: what was chosen must fit the data and the reference too.
-        trained.plan = trained.experiment.plan()?;
+        trained.plan = trained.experiment.plan().map_err(bad_input)?;
+        let (method, space) = (trained.experiment.method(), trained.domain.space());
+        trained.process = method.process(&space, &trained.plan.method)?;
         Ok(())
     }
 }

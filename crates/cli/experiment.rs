@@ -33,6 +33,10 @@ pub struct Method {
     /// Weights of the factors' losses, by name; 1 where none is given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
+    /// How much farther than the flow Euler's steps take a factor to the data, by name, `1 + a (1 − t)`; 0 where none is
+    /// given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub anneal: BTreeMap<String, f64>,
     /// Parts of the training in which a factor is given, by name: the others are made for it. Of a factor of points
     /// a piece is given, in a part of those where the classes of all points are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -71,6 +75,19 @@ impl Method {
             let fits = |w: f64| w >= 0.0 && w.is_finite();
             require(&format!("method.weights.{name}"), weight, fits, "a number of at least 0")?;
         }
+        for (name, &anneal) in &self.anneal {
+            let fits = |a: f64| a >= 0.0 && a.is_finite();
+            require(&format!("method.anneal.{name}"), anneal, fits, "a number of at least 0")?;
+        }
+        let eulers = matches!(self.sampler, SamplerConfig::Euler(_) | SamplerConfig::TauLeaping(_));
+        if !self.anneal.is_empty() && !eulers {
+            let allowed = "euler, where method.anneal is set";
+            return Err(ConfigError::new(
+                "method.sampler.kind",
+                format!("{:?}", self.sampler),
+                allowed,
+            ));
+        }
         for (name, &chance) in &self.give {
             let fits = |p: f64| p > 0.0 && p <= 1.0;
             require(&format!("method.give.{name}"), chance, fits, "above 0, at most 1")?;
@@ -101,6 +118,7 @@ impl Method {
         let names: Vec<&str> = space.factors().map(|(name, _)| name).collect();
         let all = self.weights.keys().map(|name| ("weights", name));
         let all = all.chain(self.give.keys().map(|name| ("give", name)));
+        let all = all.chain(self.anneal.keys().map(|name| ("anneal", name)));
         if let Some((section, stranger)) =
             all.clone().find(|(_, name)| !names.contains(&name.as_str()))
         {
@@ -109,7 +127,8 @@ impl Method {
             return Err(bad_input(ConfigError::new(key, found, names.join(", "))));
         }
         let weight = |name: &str| self.weights.get(name).copied().unwrap_or(1.0);
-        Ok(Process::new(space, plan.path.clone()).weighted(weight))
+        let anneal = |name: &str| self.anneal.get(name).copied().unwrap_or(0.0);
+        Ok(Process::new(space, plan.path.clone()).weighted(weight).annealed(anneal))
     }
 
     /// What is given of `space` in a part of the training: classes, and a piece of points.

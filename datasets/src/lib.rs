@@ -22,8 +22,8 @@ mod points;
 mod split;
 
 pub use crystals::{
-    BadCrystal, CrystalFault, CrystalFile, CrystalFileError, CrystalPlace, check_crystal_target, read_crystals,
-    write_crystals,
+    BadCrystal, CrystalFault, CrystalFile, CrystalFileError, CrystalPlace, check_crystal_target,
+    read_crystals, write_crystals,
 };
 pub use csv::TextTable;
 pub use error::{Column, DatasetError, Place};

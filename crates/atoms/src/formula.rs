@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::element::Element;
 
 /// Number of atoms of each element: `C7H10O2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Formula(BTreeMap<Element, usize>);
 
 /// Why a text is no formula.
@@ -36,6 +36,13 @@ impl Formula {
         self.0.iter().flat_map(|(&element, &count)| std::iter::repeat_n(element, count)).collect()
     }
 
+    /// The smallest formula of the same proportions.
+    #[must_use]
+    pub fn reduced(&self) -> Self {
+        let divisor = self.0.values().copied().fold(0, gcd);
+        Self(self.0.iter().map(|(&element, &count)| (element, count / divisor)).collect())
+    }
+
     /// What is left of it without the atoms of `species`; nothing if they are not all in it.
     pub fn without(&self, species: &[Element]) -> Option<Self> {
         let mut left = self.0.clone();
@@ -46,6 +53,10 @@ impl Formula {
         left.retain(|_, count| *count > 0);
         Some(Self(left))
     }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl From<BTreeMap<Element, usize>> for Formula {
@@ -125,6 +136,12 @@ mod tests {
             read("C2Q").unwrap_err().to_string(),
             "C2Q: found \"Q\" where an element symbol was expected, as in C7H10O2"
         );
+    }
+
+    #[test]
+    fn proportions_are_kept() {
+        let reduced = |text: &str| text.parse::<Formula>().unwrap().reduced().to_string();
+        assert_eq!(["C6H12O6", "CO", "C4", "C4H6"].map(reduced), ["CH2O", "CO", "C", "C2H3"]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use candle_core::DType;
 use langevin_core::{ConfigError, Network, Process, Source};
+use langevin_crystals::base::Lesson;
+use langevin_crystals::baselines::Templates;
 use langevin_crystals::config::DataConfig;
 use langevin_crystals::network::{GivenSpecies, NetworkConfig, Told};
 use langevin_crystals::record::Crystal;
@@ -16,6 +18,7 @@ use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+use crate::refused;
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,7 +67,11 @@ impl Experiment for CrystalsExperiment {
 
     fn plan(&self) -> Result<Plan<()>, ConfigError> {
         if self.data.files.is_empty() {
-            return Err(ConfigError::new("data.files", "nothing", "a file of crystals, or several"));
+            return Err(ConfigError::new(
+                "data.files",
+                "nothing",
+                "a file of crystals, or several",
+            ));
         }
         if let Some(factor) = self.method.give.keys().find(|name| *name != SPECIES) {
             return Err(ConfigError::new("method.give", factor, "species"));
@@ -73,6 +80,14 @@ impl Experiment for CrystalsExperiment {
             let found = self.method.hide_condition;
             let allowed = "0: there is nothing to hide";
             return Err(ConfigError::new("method.hide_condition", found, allowed));
+        }
+        if let Some(templates) = &self.data.templates {
+            templates.check().map_err(|error| error.within("templates").within("data"))?;
+            if self.given_species() != GivenSpecies::Always {
+                let allowed =
+                    "nothing, unless method.give.species is 1: templates know their species";
+                return Err(ConfigError::new("data.templates", "a section", allowed));
+            }
         }
         self.network.check().map_err(|error| error.within("network"))?;
         if self.train.validate_every > 0 && self.data.validation_file.is_none() {
@@ -86,14 +101,34 @@ impl Experiment for CrystalsExperiment {
         let train = read(&self.data.files)?;
         let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");
         domain.motion = self.data.motion;
-        let source = |crystals| -> Arc<dyn Source> {
-            Arc::new(CrystalSource::new(domain.clone(), crystals, DType::F32))
-        };
         let validated =
             self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
-        let held_out = validated
-            .map(|path| Ok::<_, anyhow::Error>(source(read(std::slice::from_ref(path))?)));
-        Ok(Data { held_out: held_out.transpose()?, source: source(train), domain })
+        let held_out = validated.map(|path| read(std::slice::from_ref(path))).transpose()?;
+        let (source, held_out) = match self.data.templates {
+            None => {
+                let source = |crystals| -> Arc<dyn Source> {
+                    Arc::new(CrystalSource::new(domain.clone(), crystals, DType::F32))
+                };
+                (source(train), held_out.map(source))
+            }
+            Some(base) => {
+                let source = |lessons: Vec<Lesson>| -> Result<Arc<dyn Source>> {
+                    if lessons.is_empty() {
+                        return refused(
+                            "data.templates: found no two crystals with the same numbers of atoms of their elements",
+                        );
+                    }
+                    let domain = domain.clone();
+                    Ok(Arc::new(CrystalSource::with_templates(domain, lessons, base, DType::F32)))
+                };
+                let templates = Templates::new(train);
+                let own = base.lessons(templates.crystals(), &templates, Some);
+                let held_out =
+                    held_out.map(|crystals| source(base.lessons(&crystals, &templates, |_| None)));
+                (source(own)?, held_out.transpose()?)
+            }
+        };
+        Ok(Data { held_out, source, domain })
     }
 
     fn network(
@@ -120,7 +155,7 @@ impl CrystalsExperiment {
 }
 
 /// The crystals of all `files` in their standard cells; every entry must be one.
-fn read(files: &[PathBuf]) -> Result<Vec<Crystal>> {
+pub fn read(files: &[PathBuf]) -> Result<Vec<Crystal>> {
     let mut crystals = Vec::new();
     for path in files {
         crystals.extend(super::read(path, false)?.iter().map(Crystal::in_standard_cell));

@@ -1,9 +1,12 @@
 //! `langevin crystals`.
 
+mod compositions;
 mod convert;
+mod evaluate;
 mod experiment;
 mod match_;
 mod request;
+mod retrieve;
 mod sample;
 mod train;
 
@@ -23,6 +26,10 @@ pub enum CrystalsCommand {
     Train(train::TrainArgs),
     /// Draw crystals from a trained model.
     Sample(Box<sample::SampleArgs>),
+    /// Give compositions the structures of known crystals: a baseline that needs no training.
+    Retrieve(retrieve::RetrieveArgs),
+    /// Measure crystals of any file: validity, uniqueness, novelty, distributions.
+    Evaluate(evaluate::EvaluateArgs),
     /// Tell which crystals are the same structure, and how far apart they are.
     Match(match_::MatchArgs),
     /// Write crystals in another format: CIF, POSCAR, extended XYZ, LAMMPS, Quantum ESPRESSO.
@@ -38,6 +45,8 @@ impl CrystalsCommand {
         match self {
             Self::Train(args) => args.run(),
             Self::Sample(args) => args.run(),
+            Self::Retrieve(args) => args.run(),
+            Self::Evaluate(args) => args.run(),
             Self::Match(args) => args.run(),
             Self::Convert(args) => args.run(),
         }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use langevin_core::{Condition, Error, Purpose, Rng, Seed};
-use langevin_crystals::element::Element;
-use langevin_crystals::formula::Formula;
+use langevin_core::{Condition, Domain, Error, Purpose, Rng, SampleId, Seed, State};
+use langevin_crystals::base::TemplateBase;
+use langevin_crystals::baselines::Templates;
 use langevin_crystals::network::GivenSpecies;
-use langevin_crystals::record::Crystal;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
 use serde::Serialize;
 
+use super::compositions::{Asked, CompositionArgs};
 use super::sample::Trained;
 use crate::generate::Chunk;
 use crate::refused;
@@ -21,25 +21,17 @@ use crate::size_range::SizeRange;
 #[derive(Debug, Clone, clap::Args, Serialize)]
 #[command(next_help_heading = "Requests")]
 pub struct RequestArgs {
-    /// Composition of the cell: SrTiO3; with --z, of a formula unit.
-    #[arg(long)]
-    #[serde(serialize_with = "shown")]
-    formula: Option<Formula>,
-    /// Formula units in the cell: 2, or all of a range, 1..4; --count crystals of each.
-    #[arg(long, value_name = "Z|MIN..MAX", requires = "formula")]
-    z: Option<SizeRange>,
-    /// File of crystals whose compositions are asked for, --count crystals of each, one after the other: what
-    /// `match --candidates` compares.
-    #[arg(long, value_name = "FILE", conflicts_with = "formula")]
-    like: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    compositions: CompositionArgs,
+    /// Known crystals, at which the paths of a model that was trained from templates begin: sample i of a
+    /// composition at its i-th nearest. May be given again for further files.
+    #[arg(long, value_name = "FILE")]
+    pool: Vec<PathBuf>,
     /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
     atoms: Option<SizeRange>,
-}
-
-fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_some(&formula.as_ref().map(ToString::to_string))
 }
 
 /// What one sample is made of.
@@ -49,13 +41,23 @@ pub struct Make {
     pub atoms: usize,
     /// A species for each; nothing where the model makes them.
     pub species: Option<Vec<u32>>,
+    /// Which of the samples of its composition it is, from 0.
+    pub nth: usize,
 }
 
 /// The products of [`RequestArgs`] for one model.
 pub struct Request {
     kind: Kind,
+    start: Option<Start>,
     /// Whether the network is told that species are given.
     tells: bool,
+}
+
+/// Where the paths of a model begin that was trained from templates.
+struct Start {
+    templates: Templates,
+    base: TemplateBase,
+    seed: Seed,
 }
 
 enum Kind {
@@ -70,29 +72,12 @@ impl RequestArgs {
     ///
     /// # Errors
     /// The option, what was found and what is allowed.
-    pub fn plan(&self, trained: &Trained) -> Result<Request> {
+    pub fn plan(&self, trained: &Trained, seed: Seed) -> Result<Request> {
         let domain = &trained.domain;
         let given = trained.experiment.given_species();
-        let compositions = match (&self.formula, &self.like) {
-            (Some(formula), _) => {
-                let SizeRange(least, most) = self.z.unwrap_or(SizeRange(1, 1));
-                let of = |z: usize| formula.species().repeat(z);
-                let all = (least..=most).map(|z| (format!("--formula {formula}"), of(z)));
-                Some(all.collect::<Vec<_>>())
-            }
-            (None, Some(path)) => {
-                let crystals = super::read(path, false)?;
-                let name = |i: usize| format!("--like {}: crystal {}", path.display(), i + 1);
-                let of = |(i, crystal): (usize, &Crystal)| (name(i), crystal.species().to_vec());
-                Some(crystals.iter().enumerate().map(of).collect())
-            }
-            (None, None) => None,
-        };
-        let kind = match compositions {
+        let kind = match self.compositions.cells()? {
             None if given == GivenSpecies::Always => {
-                return refused(
-                    "found a model of known compositions, needed: --formula or --like",
-                );
+                return refused("found a model of known compositions, needed: --formula or --like");
             }
             Some(_) if given == GivenSpecies::Never => {
                 return refused(
@@ -102,11 +87,28 @@ impl RequestArgs {
             }
             None => Kind::Sizes(self.sizes(domain)?),
             Some(all) => {
-                let make = |(name, species): &(String, Vec<Element>)| make(name, species, domain);
-                Kind::Each(all.iter().map(make).collect::<Result<_>>()?)
+                Kind::Each(all.iter().map(|cell| make(cell, domain)).collect::<Result<_>>()?)
             }
         };
-        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind })
+        let start = self.start(trained, seed)?;
+        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind, start })
+    }
+
+    /// Nothing for a model whose paths begin at noise.
+    fn start(&self, trained: &Trained, seed: Seed) -> Result<Option<Start>> {
+        match (trained.experiment.data.templates, self.pool.is_empty()) {
+            (None, true) => Ok(None),
+            (None, false) => {
+                refused("--pool: found a model whose paths begin at noise, needed: none")
+            }
+            (Some(_), true) => {
+                refused("found a model whose paths begin at templates, needed: --pool")
+            }
+            (Some(base), false) => {
+                let templates = Templates::new(super::experiment::read(&self.pool)?);
+                Ok(Some(Start { templates, base, seed }))
+            }
+        }
     }
 
     fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
@@ -130,8 +132,8 @@ fn bounds(domain: &Crystals) -> (usize, usize) {
     (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
 }
 
-/// The composition `species`, which `name` asks for.
-fn make(name: &str, species: &[Element], domain: &Crystals) -> Result<Make> {
+/// What a sample with the atoms of a cell is made of.
+fn make(Asked { name, species }: &Asked, domain: &Crystals) -> Result<Make> {
     if let Some(stranger) = species.iter().find(|element| !domain.elements.contains(element)) {
         let known: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
         return refused(format!("{name}: found {stranger}, allowed: {}", known.join(" ")));
@@ -143,7 +145,7 @@ fn make(name: &str, species: &[Element], domain: &Crystals) -> Result<Make> {
             "{name}: found {found} atoms, allowed: up to {most}, the most that the model saw"
         ));
     }
-    Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?) })
+    Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?), nth: 0 })
 }
 
 impl Request {
@@ -159,7 +161,10 @@ impl Request {
     pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
         match &self.kind {
             Kind::Each(makes) => {
-                makes.iter().flat_map(|make| std::iter::repeat_n(make.clone(), count)).collect()
+                let of = |make: &Make| {
+                    (0..count).map(|nth| Make { nth, ..make.clone() }).collect::<Vec<_>>()
+                };
+                makes.iter().flat_map(of).collect()
             }
             Kind::Sizes(sizes) => {
                 // Step 0 of this purpose makes the reference samples.
@@ -174,7 +179,7 @@ impl Request {
                         found
                     };
                     let (atoms, _) = *sizes.iter().find(fits).unwrap_or(&sizes[sizes.len() - 1]);
-                    Make { atoms, species: None }
+                    Make { atoms, species: None, nth: 0 }
                 };
                 rng.uniforms().into_iter().map(at).collect()
             }
@@ -186,14 +191,47 @@ impl Request {
         if self.tells { Condition::none().giving(SPECIES_FACTOR) } else { Condition::none() }
     }
 
-    /// `chunk` of reference samples that become `makes`.
+    /// `chunk` of reference samples that become `makes`: at templates, where the model begins there.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.
-    pub fn begin(&self, chunk: Chunk, makes: &[Make]) -> langevin_core::Result<Chunk> {
+    pub fn begin(
+        &self,
+        chunk: Chunk,
+        makes: &[Make],
+        domain: &Crystals,
+    ) -> langevin_core::Result<Chunk> {
         let species = chunk.places.iter().map(|&place| makes[place].species.clone());
         let Some(species) = species.collect::<Option<Vec<_>>>() else { return Ok(chunk) };
         let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
-        Ok(Chunk { x: chunk.x.with_part(SPECIES_FACTOR, &species), ..chunk })
+        let x = chunk.x.with_part(SPECIES_FACTOR, &species);
+        let Some(start) = &self.start else { return Ok(Chunk { x, ..chunk }) };
+        let mut rows = Vec::with_capacity(chunk.places.len());
+        for (row, &place) in chunk.places.iter().enumerate() {
+            let own = x.narrow(row, 1)?;
+            rows.push(start.template(&own, makes[place].nth, domain)?.unwrap_or(own));
+        }
+        let ids = chunk.places.iter().map(|&place| SampleId(place as u64)).collect();
+        let mut rng = Rng::new(start.seed, Purpose::Reference, ids, 2);
+        let x = start.base.disturbed(&State::concat(&rows)?, &mut rng)?;
+        Ok(Chunk { x, ..chunk })
+    }
+}
+
+impl Start {
+    /// The state of the `nth` nearest template, or the farthest there is, for the composition of `own`; nothing
+    /// where there is none: noise must do.
+    fn template(
+        &self,
+        own: &State,
+        nth: usize,
+        domain: &Crystals,
+    ) -> langevin_core::Result<Option<State>> {
+        let classes = own.part(SPECIES_FACTOR).to_vec2::<u32>().map_err(Error::from)?;
+        let species: Vec<_> =
+            classes[0].iter().map(|&class| domain.elements[class as usize]).collect();
+        let found = self.templates.nearest(&species, nth + 1);
+        let template = found.last().map(|template| self.templates.relabelled(template));
+        template.map(|template| domain.encode(&[template])).transpose()
     }
 }

@@ -59,16 +59,15 @@ impl SampleArgs {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
         let (mut trained, hash) = Trained::read(&self.model)?;
-        self.choice.apply(&mut trained).map_err(bad_input)?;
-        let request = self.request.plan(&trained)?;
+        self.choice.apply(&mut trained)?;
+        let request = self.request.plan(&trained, Seed(self.seed))?;
         let count = self.count.get();
         let total = count * request.compositions().unwrap_or(1);
         langevin_datasets::check_crystal_target(&self.out, total).map_err(bad_input)?;
         let bar = SharedProgress::new("sample", total as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let (seed, batch) = (Seed(self.seed), self.batch.get());
-        let drawn =
-            pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
+        let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
         bar.finish();
         let crystals: Vec<Crystal> = drawn.crystals.into_iter().flatten().collect();
         let failed = total - crystals.len();
@@ -118,7 +117,7 @@ pub fn draw(
     let generation = trained.generation(seed, batch, finished);
     let makes = request.draw(seed, count);
     let chunks = chunks(trained, &generation, &makes)?;
-    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, &makes));
+    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, &makes, &trained.domain));
     let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
     let Generated { x, evaluations, .. } = generation.carry(
         &chunks,

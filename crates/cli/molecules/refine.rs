@@ -69,7 +69,7 @@ impl RefineArgs {
         }
         let (mut trained, hash) = shipped::read(&self.model)?;
         super::require_given(&trained, SPECIES, "refine")?;
-        self.choice.apply(&mut trained).map_err(bad_input)?;
+        self.choice.apply(&mut trained)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
         self.check(&trained, &rough)?;
         let bar = SharedProgress::new("refine", rough.len() as u64, self.options.quiet);

@@ -62,7 +62,7 @@ impl SampleArgs {
         refuse_existing(&self.out, self.force)?;
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = shipped::read(&self.model)?;
-        self.choice.apply(&mut trained).map_err(bad_input)?;
+        self.choice.apply(&mut trained)?;
         let request = self.request.plan(&trained)?;
         let count = request.count().or(self.count).unwrap_or(100);
         if count == 0 || self.batch == 0 {

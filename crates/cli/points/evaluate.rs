@@ -150,7 +150,7 @@ impl EvaluateArgs {
             return refused("--count: at least 2, --batch: at least 1");
         }
         let (mut trained, hash) = Trained::read(&self.model)?;
-        self.choice.apply(&mut trained).map_err(bad_input)?;
+        self.choice.apply(&mut trained)?;
         let likelihood = self.likelihood(&trained)?;
         let ends = Ends::load(&trained.experiment)?;
         let (seed, count, batch) = (Seed(self.seed), self.count, self.batch);

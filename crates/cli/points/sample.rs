@@ -55,7 +55,7 @@ impl SampleArgs {
         refuse_existing(&self.out, self.force)?;
         check_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = Trained::read(&self.model)?;
-        self.choice.apply(&mut trained).map_err(bad_input)?;
+        self.choice.apply(&mut trained)?;
         check_sampler(&trained.experiment.method.sampler, trained.domain.geometry)?;
         if self.count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");

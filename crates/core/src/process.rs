@@ -17,6 +17,8 @@ pub struct Component {
     pub path: Arc<dyn Path>,
     /// Its loss counts so much beside the others'.
     pub weight: f64,
+    /// Velocities towards the data are followed `1 + anneal (1 − t)` times as far; 0 follows them as they are.
+    pub anneal: f64,
 }
 
 impl Component {
@@ -43,6 +45,7 @@ impl Process {
             factor: factor.clone(),
             path: path_of(name),
             weight: 1.0,
+            anneal: 0.0,
         };
         Self(space.factors().map(component).collect())
     }
@@ -52,6 +55,15 @@ impl Process {
     pub fn weighted(mut self, weight_of: impl Fn(&str) -> f64) -> Self {
         for component in &mut self.0 {
             component.weight = weight_of(&component.name);
+        }
+        self
+    }
+
+    /// The same with the annealing of steps that `anneal_of` gives for names of factors.
+    #[must_use]
+    pub fn annealed(mut self, anneal_of: impl Fn(&str) -> f64) -> Self {
+        for component in &mut self.0 {
+            component.anneal = anneal_of(&component.name);
         }
         self
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::TemplateBase;
 use crate::space::Motion;
 
 /// `[data]`: crystals to train on, and others to validate with.
@@ -19,4 +20,7 @@ pub struct DataConfig {
     /// diffusion.
     #[serde(default)]
     pub motion: Motion,
+    /// Where paths begin at known crystals instead of noise, the files' own being those that are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<TemplateBase>,
 }

@@ -4,15 +4,20 @@
 //! fractional coordinates are rows that multiply the matrix from the left and lie in [0, 1).
 //! An atom's number is its place in [`record::Crystal::species`], from 0; messages count from 1.
 
+pub mod base;
+pub mod baselines;
 pub mod config;
 pub mod geometry;
 pub mod lattice;
 pub mod matcher;
 pub mod metrics;
 pub mod network;
+pub mod novelty;
 pub mod primitive;
 pub mod record;
 pub mod source;
 pub mod space;
+pub mod traits;
+pub mod validity;
 
 pub use langevin_atoms::{element, formula};

@@ -12,11 +12,11 @@ use crate::lattice::{Lattice, LatticeError};
 /// There is an atom, and one fractional coordinate per atom, finite and in [0, 1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Crystal {
-    lattice: Lattice,
-    species: Vec<Element>,
-    frac_coords: Vec<Vec3>,
-    labels: BTreeMap<String, f64>,
-    notes: BTreeMap<String, String>,
+    pub(crate) lattice: Lattice,
+    pub(crate) species: Vec<Element>,
+    pub(crate) frac_coords: Vec<Vec3>,
+    pub(crate) labels: BTreeMap<String, f64>,
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
 /// Why something is no crystal. Atoms are counted from 1.

@@ -4,6 +4,7 @@ use candle_core::DType;
 use langevin_core::{Batch, BySize, Condition, Domain, Result, Rng, Source};
 use langevin_kernels::rng::tag;
 
+use crate::base::{Lesson, TemplateBase};
 use crate::record::Crystal;
 use crate::space::Crystals;
 
@@ -11,29 +12,64 @@ use crate::space::Crystals;
 #[derive(Debug)]
 pub struct CrystalSource {
     domain: Crystals,
-    crystals: BySize<Crystal>,
+    lessons: BySize<Lesson>,
+    base: Option<TemplateBase>,
     dtype: DType,
 }
 
 impl CrystalSource {
-    /// Batches of `crystals`, encoded by `domain`.
+    /// Batches of `crystals`, encoded by `domain`; the other end is noise.
     ///
     /// # Panics
     /// If there are none.
     pub fn new(domain: Crystals, crystals: Vec<Crystal>, dtype: DType) -> Self {
-        Self { domain, crystals: BySize::new(crystals, Crystal::len), dtype }
+        let lesson = |crystal| Lesson { crystal, template: None };
+        let lessons = crystals.into_iter().map(lesson).collect();
+        Self { domain, lessons: BySize::new(lessons, size), base: None, dtype }
     }
+
+    /// Batches of `lessons` with templates, which are the other end with the noise of `base`.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn with_templates(
+        domain: Crystals,
+        lessons: Vec<Lesson>,
+        base: TemplateBase,
+        dtype: DType,
+    ) -> Self {
+        Self { domain, lessons: BySize::new(lessons, size), base: Some(base), dtype }
+    }
+}
+
+fn size(lesson: &Lesson) -> usize {
+    lesson.crystal.len()
 }
 
 impl Source for CrystalSource {
     fn batch(&self, _: u64, rng: &mut Rng) -> Result<Batch> {
-        let records: Vec<Crystal> = self.crystals.draw(rng).into_iter().cloned().collect();
-        let x_0 = self.domain.encode(&records)?.to_dtype(self.dtype)?;
-        Ok(Batch { x_0, x_1: None, condition: Condition::none() })
+        let lessons = self.lessons.draw(rng);
+        let crystals: Vec<Crystal> = lessons.iter().map(|lesson| lesson.crystal.clone()).collect();
+        let x_0 = self.domain.encode(&crystals)?.to_dtype(self.dtype)?;
+        let x_1 = match self.base {
+            None => None,
+            Some(base) => {
+                let template = |lesson: &&Lesson| lesson.template.clone();
+                let templates: Option<Vec<Crystal>> = lessons.iter().map(template).collect();
+                let templates = templates.expect("lessons of a base have templates");
+                let x_1 = self.domain.encode(&templates)?.to_dtype(self.dtype)?;
+                Some(base.disturbed(&x_1, rng)?)
+            }
+        };
+        Ok(Batch { x_0, x_1, condition: Condition::none() })
     }
 
     fn fingerprint(&self) -> String {
-        let numbers = self.crystals.iter().flat_map(|crystal| {
+        let all = self
+            .lessons
+            .iter()
+            .flat_map(|lesson| std::iter::once(&lesson.crystal).chain(lesson.template.as_ref()));
+        let numbers = all.flat_map(|crystal| {
             let lattice = crystal.lattice().vectors().into_iter().flatten();
             let frac = crystal.frac_coords().iter().flatten().copied();
             let species = crystal.species().iter().map(|element| u64::from(element.number()));

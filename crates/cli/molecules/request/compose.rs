@@ -10,8 +10,8 @@ use langevin_molecules::space::Molecules;
 use langevin_molecules::unsaturation;
 
 use super::makes::{Choices, Make, known_first};
-use crate::size_range::SizeRange;
 use crate::refused;
+use crate::size_range::SizeRange;
 
 /// Chooses among sizes and compositions of a model's training data.
 pub struct Composer<'a> {

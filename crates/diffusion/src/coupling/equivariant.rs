@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use langevin_core::{Condition, Coupling, Process, Result, Rng, State};
 use langevin_transport::{Assigner, CostMatrix, TransportError, kabsch};
 
-use super::failed;
+use super::{exchanged, failed};
 
 /// Each reference cloud, its points exchanged and the whole rotated, so that it lies near its datum.
 ///
@@ -53,14 +53,14 @@ impl Coupling for Equivariant {
             };
             let cost = costs(data, reference, d, alike).map_err(failed(n, n))?;
             let own = assigner.solve(cost.view()).map_err(failed(n, n))?.column_of_row.clone();
-            let exchanged: Vec<f64> =
+            let taken: Vec<f64> =
                 own.iter().flat_map(|&j| reference[j * d..(j + 1) * d].iter().copied()).collect();
             if piece.is_some() {
                 // Turned, it would not be the piece any more.
-                moved.extend(exchanged);
+                moved.extend(taken);
             } else {
-                let motion = kabsch(&exchanged, data, d, None, false).map_err(failed(n, n))?;
-                moved.extend(motion.apply(&exchanged));
+                let motion = kabsch(&taken, data, d, None, false).map_err(failed(n, n))?;
+                moved.extend(motion.apply(&taken));
             }
             order.push(own);
         }
@@ -69,16 +69,7 @@ impl Coupling for Equivariant {
                 let moved = Tensor::from_slice(&moved, (samples, n, d), part.device())?;
                 return Ok(moved.to_dtype(part.dtype())?);
             }
-            if part.rank() < 2 || part.dim(1)? != n {
-                return Ok(part.clone());
-            }
-            let own = |(sample, order): (usize, &Vec<usize>)| -> Result<Tensor> {
-                let order: Vec<u32> = order.iter().map(|&j| j as u32).collect();
-                let order = Tensor::new(order, part.device())?;
-                Ok(part.narrow(0, sample, 1)?.index_select(&order, 1)?)
-            };
-            let rows = order.iter().enumerate().map(own).collect::<Result<Vec<_>>>()?;
-            Ok(Tensor::cat(&rows, 0)?)
+            exchanged(part, &order)
         };
         let parts = x_1.parts().iter().enumerate().map(part).collect::<Result<_>>()?;
         Ok(Some(State::new(parts)))

@@ -22,14 +22,7 @@ impl Lattice {
         let (d0, d1, d2) = (s[(0, 0)], s[(1, 1)], s[(2, 2)]);
         let trace = d0 + d1 + d2;
         let shear = [s[(0, 1)], s[(0, 2)], s[(1, 2)]];
-        [
-            shear[0],
-            shear[1],
-            shear[2],
-            (d0 - d1) / 2.0,
-            (d0 + d1 - 2.0 * d2) / 6.0,
-            trace / 3.0,
-        ]
+        [shear[0], shear[1], shear[2], (d0 - d1) / 2.0, (d0 + d1 - 2.0 * d2) / 6.0, trace / 3.0]
     }
 
     /// The cell there, by the symmetric matrix L = exp S.

@@ -4,10 +4,13 @@
 //! looks like the cell of the second is laid over it, every atom of the rarest element over every other one, and
 //! the root mean square distance of the best pairing, in units of (V/N)^(1/3), is the answer.
 
+mod alignment;
 mod overlay;
 mod pairing;
 
 use langevin_transport::TransportError;
+
+pub use alignment::aligned;
 
 use crate::element::Element;
 use crate::geometry::{Vec3, wrapped};

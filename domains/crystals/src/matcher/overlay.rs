@@ -84,10 +84,12 @@ impl<'a> Overlay<'a> {
         let shift = minus(&images.fixed[place], &images.moved[pairing.anchor()]);
         let vector =
             |i: usize, j: usize| images.vector(&plus(&images.moved[i], &shift), &images.fixed[j]);
-        let Some(vectors) = pairing.solve(vector)? else { return Ok(None) };
-        let count = vectors.len() as f64;
-        let mean: Vec3 = std::array::from_fn(|k| vectors.iter().map(|v| v[k]).sum::<f64>() / count);
-        let squares = vectors.iter().map(|v| {
+        let Some(pairs) = pairing.solve(vector)? else { return Ok(None) };
+        let vectors = pairs.iter().map(|(_, vector)| vector);
+        let count = pairs.len() as f64;
+        let mean: Vec3 =
+            std::array::from_fn(|k| vectors.clone().map(|v| v[k]).sum::<f64>() / count);
+        let squares = vectors.map(|v| {
             let v = minus(v, &mean);
             dot(&v, &v)
         });

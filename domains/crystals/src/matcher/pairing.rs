@@ -46,17 +46,18 @@ impl Pairing {
         self.blocks[self.block_of[i]].clone()
     }
 
-    /// Vectors of the pairing with the least sum of squares; nothing if some atom has no partner in reach.
+    /// For each atom its partner and the vector to it, of the pairing with the least sum of squares; nothing if
+    /// some atom has no partner in reach.
     pub(super) fn solve(
         &mut self,
         vector: impl Fn(usize, usize) -> Option<Vec3>,
-    ) -> Result<Option<Vec<Vec3>>, TransportError> {
+    ) -> Result<Option<Vec<(usize, Vec3)>>, TransportError> {
         let mut paired = Vec::with_capacity(self.block_of.len());
         for block in &self.blocks {
             let size = block.len();
             if size == 1 {
                 let Some(vector) = vector(block.start, block.start) else { return Ok(None) };
-                paired.push(vector);
+                paired.push((block.start, vector));
                 continue;
             }
             let pairs = block.clone().flat_map(|i| block.clone().map(move |j| (i, j)));
@@ -72,7 +73,7 @@ impl Pairing {
             };
             for (i, &j) in columns.iter().enumerate() {
                 let Some(vector) = vectors[i * size + j] else { return Ok(None) };
-                paired.push(vector);
+                paired.push((block.start + j, vector));
             }
         }
         Ok(Some(paired))

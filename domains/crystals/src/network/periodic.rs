@@ -275,7 +275,10 @@ mod tests {
         let x = state(5);
         let out = ask(&network, &x);
         let shift = Tensor::new(&[[[0.3, -0.8, 2.0]]], &Device::Cpu).unwrap();
-        let whole = Tensor::new(&[[[1.0, 0.0, 0.0], [0.0; 3], [0.0, -2.0, 1.0], [0.0; 3], [0.0; 3]]], &Device::Cpu);
+        let whole = Tensor::new(
+            &[[[1.0, 0.0, 0.0], [0.0; 3], [0.0, -2.0, 1.0], [0.0; 3], [0.0; 3]]],
+            &Device::Cpu,
+        );
         let whole = whole.unwrap();
         for moved in [
             with_coords(&x, |f| f.broadcast_add(&shift)),
@@ -313,7 +316,10 @@ mod tests {
                 assert!(size > 0.0, "{name} has gradient 0");
             }
             let alone = ask(&network, &state(1));
-            assert_eq!(alone.part(0).abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(), 0.0);
+            assert_eq!(
+                alone.part(0).abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(),
+                0.0
+            );
             assert!(alone.part(1).sum_all().unwrap().to_scalar::<f64>().unwrap().is_finite());
         }
     }
@@ -339,7 +345,10 @@ mod tests {
                 of(&x.with_part(part, &moved)).to_scalar::<f64>().unwrap()
             };
             let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-            assert!((slope - difference).abs() < 1e-6 * (1.0 + slope.abs()), "{slope} {difference}");
+            assert!(
+                (slope - difference).abs() < 1e-6 * (1.0 + slope.abs()),
+                "{slope} {difference}"
+            );
         }
     }
 }
