@@ -90,20 +90,33 @@ impl Experiment for CrystalsExperiment {
             }
         }
         self.network.check().map_err(|error| error.within("network"))?;
-        if self.train.validate_every > 0 && self.data.validation_file.is_none() {
-            let allowed = "a file of crystals, since train.validate_every is above 0";
+        let (file, count) = (&self.data.validation_file, self.data.hold_out);
+        if self.train.validate_every > 0 && file.is_none() && count == 0 {
+            let allowed = "a file of crystals, or data.hold_out, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_file", "nothing", allowed));
+        }
+        if file.is_some() && count > 0 {
+            let allowed = "0 where there is a data.validation_file";
+            return Err(ConfigError::new("data.hold_out", count, allowed));
         }
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
     }
 
     fn data(&self) -> Result<Data<Crystals>> {
-        let train = read(&self.data.files)?;
+        let all = read(&self.data.files)?;
+        let (found, count) = (all.len(), self.data.hold_out);
+        if count >= found {
+            return refused(format!("data.hold_out: found {count} of {found} crystals, allowed: fewer"));
+        }
+        let (train, held_out) = self.data.divided(all);
         let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");
         domain.motion = self.data.motion;
         let validated =
             self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
-        let held_out = validated.map(|path| read(std::slice::from_ref(path))).transpose()?;
+        let held_out = match validated {
+            Some(path) => Some(read(std::slice::from_ref(path))?),
+            None => Some(held_out).filter(|held_out| !held_out.is_empty()),
+        };
         let (source, held_out) = match self.data.templates {
             None => {
                 let source = |crystals| -> Arc<dyn Source> {

@@ -5,6 +5,7 @@ mod convert;
 mod evaluate;
 mod experiment;
 mod match_;
+mod rank;
 mod request;
 mod retrieve;
 mod sample;
@@ -28,6 +29,8 @@ pub enum CrystalsCommand {
     Sample(Box<sample::SampleArgs>),
     /// Give compositions the structures of known crystals: a baseline that needs no training.
     Retrieve(retrieve::RetrieveArgs),
+    /// Order candidate structures by what most of them agree on, with a confidence.
+    Rank(rank::RankArgs),
     /// Measure crystals of any file: validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
     /// Tell which crystals are the same structure, and how far apart they are.
@@ -46,6 +49,7 @@ impl CrystalsCommand {
             Self::Train(args) => args.run(),
             Self::Sample(args) => args.run(),
             Self::Retrieve(args) => args.run(),
+            Self::Rank(args) => args.run(),
             Self::Evaluate(args) => args.run(),
             Self::Match(args) => args.run(),
             Self::Convert(args) => args.run(),

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::baselines::Templates;
-use crate::matcher::aligned;
+use crate::matcher::{Aligned, aligned};
 use crate::record::Crystal;
 use crate::space::{COORDS_FACTOR, LATTICE_FACTOR};
 
@@ -15,6 +15,9 @@ use crate::space::{COORDS_FACTOR, LATTICE_FACTOR};
 pub struct TemplateBase {
     /// Each crystal is trained from so many nearest templates, itself not among them; at least 1.
     pub nearest: usize,
+    /// Templates whose atoms are farther off, as a root mean square in (V/N)^(1/3), are not learnt from: what leads to
+    /// another structure teaches nothing about this one; above 0.
+    pub within: f64,
     /// Standard deviation of the noise on fractional coordinates; 0 or more.
     pub coords: f64,
     /// Standard deviation of the noise on standardised cells; 0 or more.
@@ -37,6 +40,7 @@ impl TemplateBase {
     /// [`ConfigError`] naming the key that cannot be.
     pub fn check(&self) -> Result<(), ConfigError> {
         require("nearest", self.nearest, |n| n >= 1, "at least 1")?;
+        require("within", self.within, |w| w > 0.0, "above 0")?;
         let fits = |s: f64| s >= 0.0 && s.is_finite();
         require("coords", self.coords, fits, "0 or more")?;
         require("cells", self.cells, fits, "0 or more").map(drop)
@@ -56,8 +60,9 @@ impl TemplateBase {
             let others = found.filter(|template| Some(template.place) != own(i));
             let lessons = others.take(self.nearest).filter_map(|template| {
                 let ends = aligned(crystal, &templates.relabelled(&template));
-                let (crystal, template) = ends.expect("squared distances are finite")?;
-                Some(Lesson { crystal, template: Some(template) })
+                let ends = ends.expect("squared distances are finite");
+                let Aligned { crystal, onto, .. } = ends.filter(|ends| ends.rms <= self.within)?;
+                Some(Lesson { crystal, template: Some(onto) })
             });
             lessons.collect()
         };

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod network;
 pub mod novelty;
 pub mod primitive;
+pub mod ranking;
 pub mod record;
 pub mod source;
 pub mod space;

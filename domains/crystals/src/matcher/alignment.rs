@@ -11,10 +11,20 @@ use crate::record::Crystal;
 const LENGTHS: f64 = 0.4;
 const ANGLES: f64 = 20.0;
 
-/// `crystal` and `onto`, atoms in the same order, the first in the cell of its lattice, with the numbering and at the
-/// shift at which the two differ least; nothing if they are not made of the same atoms.
+/// Two crystals laid over each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aligned {
+    /// The one, in the cell of its lattice, with the numbering and at the shift at which it differs least.
+    pub crystal: Crystal,
+    /// The other, its atoms in the same order.
+    pub onto: Crystal,
+    /// Root mean square distance of paired atoms without that of their means, in (V/N)^(1/3) of the other.
+    pub rms: f64,
+}
+
+/// `crystal` laid onto `onto`; nothing if they are not made of the same atoms.
 ///
-/// The difference is the mean square distance of paired atoms without that of their means, in units of (V/N)^(2/3)
+/// What is made least is the mean square distance of paired atoms without that of their means, in units of (V/N)^(2/3)
 /// of `onto`, and the squared distance of cells in the chart. A cell of the other hand stands for the mirror image, which
 /// is as good a crystal.
 ///
@@ -23,7 +33,7 @@ const ANGLES: f64 = 20.0;
 pub fn aligned(
     crystal: &Crystal,
     onto: &Crystal,
-) -> Result<Option<(Crystal, Crystal)>, TransportError> {
+) -> Result<Option<Aligned>, TransportError> {
     let (crystal, onto) = (sorted(crystal), sorted(onto));
     if crystal.species() != onto.species() {
         return Ok(None);
@@ -39,11 +49,11 @@ pub fn aligned(
     let k = onto.lattice().log_coordinates();
     let rarest = rarest(&onto);
     let mut pairing = Pairing::new(onto.species(), rarest);
-    let mut best: Option<(f64, Crystal)> = None;
+    let mut best: Option<(f64, f64, Crystal)> = None;
     for cell in cells {
         let away = |(a, b): (&f64, &f64)| (a - b) * (a - b);
         let strain: f64 = cell.log_coordinates().iter().zip(&k).map(away).sum();
-        if best.as_ref().is_some_and(|(cost, _)| strain >= *cost) {
+        if best.as_ref().is_some_and(|(cost, _, _)| strain >= *cost) {
             continue;
         }
         let own: Vec<Vec3> = crystal
@@ -54,13 +64,13 @@ pub fn aligned(
         for place in pairing.anchors() {
             let (spread, frac) =
                 laid(&own, onto.frac_coords(), onto.lattice(), place, &mut pairing)?;
-            if best.as_ref().is_none_or(|(cost, _)| strain + spread < *cost) {
+            if best.as_ref().is_none_or(|(cost, _, _)| strain + spread < *cost) {
                 let moved = Crystal { lattice: cell, frac_coords: frac, ..crystal.clone() };
-                best = Some((strain + spread, moved));
+                best = Some((strain + spread, spread.sqrt(), moved));
             }
         }
     }
-    Ok(best.map(|(_, crystal)| (crystal, onto)))
+    Ok(best.map(|(_, rms, crystal)| Aligned { crystal, onto, rms }))
 }
 
 /// Atoms `own` with the anchor's place over that of `onto`, paired: how far apart, and where in the order of `onto`.
@@ -131,7 +141,8 @@ mod tests {
         let species = order.map(|i| moved.species()[i]).to_vec();
         let shifted = order.map(|i| plus(&moved.frac_coords()[i], &[0.3, 0.85, 0.4])).to_vec();
         let other = Crystal::new(cell, species, shifted).unwrap();
-        let (laid, onto) = aligned(&other, &one).unwrap().unwrap();
+        let Aligned { crystal: laid, onto, rms } = aligned(&other, &one).unwrap().unwrap();
+        assert!(rms < 1e-9);
         assert_eq!((laid.species(), onto.len()), (onto.species(), 4));
         for (a, b) in laid.frac_coords().iter().zip(onto.frac_coords()) {
             assert!((0..3).all(|k| nearest(a[k] - b[k]).abs() < 1e-9), "{a:?} {b:?}");

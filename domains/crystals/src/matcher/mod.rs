@@ -10,7 +10,7 @@ mod pairing;
 
 use langevin_transport::TransportError;
 
-pub use alignment::aligned;
+pub use alignment::{Aligned, aligned};
 
 use crate::element::Element;
 use crate::geometry::{Vec3, wrapped};

@@ -1,0 +1,3 @@
+//! Uncertainty that can be checked: arrays in, numbers out. It knows no network and no domain.
+
+pub mod calibration;

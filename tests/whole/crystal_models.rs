@@ -1,0 +1,175 @@
+//! Models of crystals: trained on a file, asked for structures, ranked and measured.
+
+use std::fs;
+use std::path::Path;
+
+use super::domain::Domain;
+
+const CRYSTALS: Domain = Domain("crystals");
+
+/// A network that a test can train: seconds, and no chemistry to speak of.
+const SMALL: &str = r#"
+seed = 3
+
+[data]
+files = ["train.extxyz"]
+hold_out = 4
+
+[network]
+kind = "periodic"
+width = 16
+message = 8
+layers = 2
+frequencies = 2
+radial = 4
+time = { kind = "fourier", pairs = 2, lowest = 0.5, highest = 1.0 }
+
+[method]
+head = "clean"
+path = { kind = "linear" }
+coupling = { kind = "periodic" }
+give = { species = 0.5 }
+weights = { coords = 10.0 }
+anneal = { coords = 2.0 }
+objective = { kind = "denoising", weighting = { kind = "inverse_noise", power = 2, most = 100 }, times = { kind = "uniform" } }
+sampler = { kind = "euler" }
+grid = { kind = "uniform", steps = 6 }
+
+[train]
+steps = 40
+batch = 8
+shards = 2
+learning_rate = { kind = "constant", rate = 1e-3 }
+validate_every = 20
+validation_shards = 2
+checkpoint_every = 20
+averages = [{ kind = "constant", decay = 0.9 }]
+"#;
+
+/// Salts and perovskites of several elements and edges.
+fn crystals() -> String {
+    let mut text = String::new();
+    let mut add = |edge: f64, atoms: &[(&str, [f64; 3])]| {
+        text += &format!(
+            "{}\nLattice=\"{edge} 0 0 0 {edge} 0 0 0 {edge}\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n",
+            atoms.len()
+        );
+        for (symbol, frac) in atoms {
+            let [x, y, z] = frac.map(|f| f * edge);
+            text += &format!("{symbol} {x} {y} {z}\n");
+        }
+    };
+    for k in 0..6 {
+        let grown = 1.0 + 0.01 * f64::from(k);
+        for (a, b) in [("Cs", "Cl"), ("Cs", "Br"), ("Rb", "Cl")] {
+            add(4.1 * grown, &[(a, [0.0; 3]), (b, [0.5; 3])]);
+        }
+        for (a, b) in [("Sr", "Ti"), ("Ca", "Ti")] {
+            let (h, o) = (0.5, "O");
+            let oxygens = [(o, [0.0, h, h]), (o, [h, 0.0, h]), (o, [h, h, 0.0])];
+            add(3.9 * grown, &[&[(a, [0.0; 3]), (b, [h; 3])], &oxygens[..]].concat());
+        }
+    }
+    text
+}
+
+fn prepared(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train.extxyz"), crystals()).unwrap();
+    fs::write(folder.path().join("small.toml"), config).unwrap();
+    folder
+}
+
+fn text(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+#[test]
+fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_threads() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = |out: &str, more: &[&str]| {
+        CRYSTALS.done(folder, &[&["sample", "run", "--out", out, "--quiet"], more].concat());
+    };
+    sample("free.extxyz", &["--count", "9", "--threads", "1"]);
+    sample("again.extxyz", &["--count", "9", "--threads", "2", "--batch", "2"]);
+    assert_eq!(text(folder, "free.extxyz"), text(folder, "again.extxyz"));
+    sample("units.cif", &["--formula", "CsCl", "--z", "1..2", "--count", "2"]);
+    let units = text(folder, "units.cif");
+    assert_eq!(units.matches("data_").count(), 4);
+    assert!(units.contains("_model") || units.contains("model sha256"), "{units}");
+    // As many of each composition, in the order of the file.
+    sample("like.extxyz", &["--like", "train.extxyz", "--count", "2", "--steps", "2"]);
+    CRYSTALS.done(
+        folder,
+        &["match", "like.extxyz", "train.extxyz", "--candidates", "2", "--json", "m.json"],
+    );
+    CRYSTALS.done(folder, &["evaluate", "free.extxyz", "--train", "train.extxyz", "--json", "e.json"]);
+    let numbers: serde_json::Value = serde_json::from_str(&text(folder, "e.json")).unwrap();
+    assert_eq!(numbers["metrics"]["crystals"], 9.0);
+    for (args, message) in [
+        (&["--formula", "CsI"][..], "--formula CsI: found I, allowed: O Cl Ca Ti Br Rb Sr Cs"),
+        (&["--formula", "CsCl", "--z", "3"], "found 6 atoms, allowed: up to 5"),
+        (&["--atoms", "9"], "allowed: 2 to 5"),
+        (&["--pool", "train.extxyz"], "--pool: found a model whose paths begin at noise"),
+        (&["--anneal", "lattices=3"], "method.anneal.lattices"),
+        (&["--sampler", "heun"], "euler, where method.anneal is set"),
+    ] {
+        let all = [&["sample", "run", "--out", "no.cif"], args].concat();
+        CRYSTALS.refused(folder, &all, message);
+        assert!(!folder.join("no.cif").exists());
+    }
+    CRYSTALS.refused(folder, &["sample", "run", "--out", "no.vasp"], "no.vasp");
+}
+
+#[test]
+fn templates_are_retrieved_refined_and_ranked() {
+    let config = SMALL
+        .replace("hold_out = 4", "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }")
+        .replace("species = 0.5", "species = 1.0")
+        .replace("\"periodic\" }", "\"paired\" }");
+    let folder = prepared(&config);
+    let folder = folder.path();
+    let retrieve = ["retrieve", "--pool", "train.extxyz", "--out", "t.extxyz", "--count", "3"];
+    CRYSTALS.done(folder, &[&retrieve[..], &["--formula", "BaTiO3"]].concat());
+    // The nearest relative of barium is strontium: its smallest cell is the first of the file.
+    let found = text(folder, "t.extxyz");
+    assert!(found.contains("Ba") && found.contains("Lattice=\"3.9 "), "{found}");
+    let unknown = [&retrieve[..], &["--formula", "CsCl2", "--force"]].concat();
+    CRYSTALS.refused(folder, &unknown, "allowed: --fill-unknown");
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = ["sample", "run", "--like", "train.extxyz", "--out", "s.extxyz", "--count", "4"];
+    CRYSTALS.refused(folder, &sample, "needed: --pool");
+    CRYSTALS.done(folder, &[&sample[..], &["--pool", "train.extxyz"]].concat());
+    let rank = ["rank", "s.extxyz", "--candidates", "4"];
+    let learn = ["--against", "train.extxyz", "--calibrate", "c.json", "--json", "r.json"];
+    CRYSTALS.done(folder, &[&rank[..], &learn].concat());
+    let use_it = ["--calibration", "c.json", "--out", "best.extxyz", "--keep", "1"];
+    CRYSTALS.done(folder, &[&rank[..], &use_it].concat());
+    let best = text(folder, "best.extxyz");
+    assert_eq!(best.matches("confidence=").count(), 30);
+    CRYSTALS.refused(
+        folder,
+        &["rank", "s.extxyz", "--candidates", "5", "--calibration", "c.json"],
+        "found 4 candidates, allowed: 5",
+    );
+    CRYSTALS.refused(folder, &["rank", "s.extxyz", "--candidates", "7"], "a multiple of --candidates 7");
+}
+
+#[test]
+fn impossible_configs_are_refused_before_anything_is_written() {
+    for (from, to, message) in [
+        ("files = [\"train.extxyz\"]", "files = []", "data.files"),
+        ("hold_out = 4", "hold_out = 30", "data.hold_out"),
+        ("hold_out = 4", "", "data.validation_file"),
+        ("radial = 4", "radial = 1", "network.radial: found 1, allowed: at least 2"),
+        ("species = 0.5", "coords = 0.5", "method.give: found coords, allowed: species"),
+        ("hold_out = 4", "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }", "data.templates"),
+        ("coords = 2.0", "coords = -2.0", "method.anneal.coords"),
+    ] {
+        let folder = prepared(&SMALL.replace(from, to));
+        CRYSTALS.refused(folder.path(), &["train", "small.toml", "--out", "run"], message);
+        assert!(!folder.path().join("run").exists(), "{message}");
+    }
+}
