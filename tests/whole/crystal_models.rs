@@ -105,7 +105,8 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
         folder,
         &["match", "like.extxyz", "train.extxyz", "--candidates", "2", "--json", "m.json"],
     );
-    CRYSTALS.done(folder, &["evaluate", "free.extxyz", "--train", "train.extxyz", "--json", "e.json"]);
+    CRYSTALS
+        .done(folder, &["evaluate", "free.extxyz", "--train", "train.extxyz", "--json", "e.json"]);
     let numbers: serde_json::Value = serde_json::from_str(&text(folder, "e.json")).unwrap();
     assert_eq!(numbers["metrics"]["crystals"], 9.0);
     for (args, message) in [
@@ -126,7 +127,10 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
 #[test]
 fn templates_are_retrieved_refined_and_ranked() {
     let config = SMALL
-        .replace("hold_out = 4", "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }")
+        .replace(
+            "hold_out = 4",
+            "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }",
+        )
         .replace("species = 0.5", "species = 1.0")
         .replace("\"periodic\" }", "\"paired\" }");
     let folder = prepared(&config);
@@ -154,7 +158,11 @@ fn templates_are_retrieved_refined_and_ranked() {
         &["rank", "s.extxyz", "--candidates", "5", "--calibration", "c.json"],
         "found 4 candidates, allowed: 5",
     );
-    CRYSTALS.refused(folder, &["rank", "s.extxyz", "--candidates", "7"], "a multiple of --candidates 7");
+    CRYSTALS.refused(
+        folder,
+        &["rank", "s.extxyz", "--candidates", "7"],
+        "a multiple of --candidates 7",
+    );
 }
 
 #[test]
@@ -165,7 +173,11 @@ fn impossible_configs_are_refused_before_anything_is_written() {
         ("hold_out = 4", "", "data.validation_file"),
         ("radial = 4", "radial = 1", "network.radial: found 1, allowed: at least 2"),
         ("species = 0.5", "coords = 0.5", "method.give: found coords, allowed: species"),
-        ("hold_out = 4", "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }", "data.templates"),
+        (
+            "hold_out = 4",
+            "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }",
+            "data.templates",
+        ),
         ("coords = 2.0", "coords = -2.0", "method.anneal.coords"),
     ] {
         let folder = prepared(&SMALL.replace(from, to));

@@ -27,6 +27,10 @@ pub struct ConvertArgs {
     /// In the reduced cell of Niggli.
     #[arg(long)]
     niggli: bool,
+    /// With exactly the symmetry that each has within so many Å, unless an atom would move farther; its space group
+    /// becomes a label.
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    symmetrize: Option<f64>,
     /// Leave out entries that hold no crystal, and say how many.
     #[arg(long)]
     skip_bad: bool,
@@ -51,7 +55,10 @@ impl ConvertArgs {
             }
             crystals = vec![crystals.swap_remove(place as usize - 1)];
         }
-        let crystals: Vec<Crystal> = crystals.into_iter().map(|c| self.in_cell(c)).collect();
+        let mut crystals: Vec<Crystal> = crystals.into_iter().map(|c| self.in_cell(c)).collect();
+        if let Some(tolerance) = self.symmetrize {
+            crystals = super::symmetrized(crystals, tolerance);
+        }
         let program = concat!("langevin ", env!("CARGO_PKG_VERSION"), ", from ").to_string();
         let provenance = [("converted_by".to_string(), program + &self.file.to_string_lossy())];
         write_crystals(&self.out, &crystals, &provenance, self.force).map_err(bad_input)?;

@@ -92,7 +92,8 @@ impl Experiment for CrystalsExperiment {
         self.network.check().map_err(|error| error.within("network"))?;
         let (file, count) = (&self.data.validation_file, self.data.hold_out);
         if self.train.validate_every > 0 && file.is_none() && count == 0 {
-            let allowed = "a file of crystals, or data.hold_out, since train.validate_every is above 0";
+            let allowed =
+                "a file of crystals, or data.hold_out, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_file", "nothing", allowed));
         }
         if file.is_some() && count > 0 {
@@ -106,7 +107,9 @@ impl Experiment for CrystalsExperiment {
         let all = read(&self.data.files)?;
         let (found, count) = (all.len(), self.data.hold_out);
         if count >= found {
-            return refused(format!("data.hold_out: found {count} of {found} crystals, allowed: fewer"));
+            return refused(format!(
+                "data.hold_out: found {count} of {found} crystals, allowed: fewer"
+            ));
         }
         let (train, held_out) = self.data.divided(all);
         let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");

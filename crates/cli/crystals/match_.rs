@@ -8,11 +8,12 @@ use anyhow::Result;
 use langevin_crystals::matcher::Matcher;
 use langevin_crystals::metrics::Matches;
 use langevin_crystals::record::Crystal;
+use langevin_crystals::validity::is_valid;
 use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use serde_json::json;
 
-use super::read;
+use super::{read, tolerance};
 use crate::options::RunOptions;
 use crate::{Ending, refuse_existing, refused, threads};
 
@@ -52,6 +53,12 @@ pub struct MatchArgs {
     /// Compare without scaling to one volume.
     #[arg(long)]
     no_scale: bool,
+    /// Count only crystals that are valid, as `evaluate` says, on both sides.
+    #[arg(long, conflicts_with = "all")]
+    valid: bool,
+    /// How many references are matched by a crystal of their space group, atoms being off by so many Å.
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = tolerance)]
+    space_groups: Option<f64>,
     /// Leave out entries that hold no crystal, and say how many; only with --all, where places do not count.
     #[arg(long, requires = "all")]
     skip_bad: bool,
@@ -68,11 +75,6 @@ pub struct MatchArgs {
     options: RunOptions,
 }
 
-fn tolerance(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && x.is_finite());
-    number.ok_or_else(|| "allowed: a finite number above 0".into())
-}
-
 impl MatchArgs {
     /// Reads, compares and prints.
     ///
@@ -86,10 +88,16 @@ impl MatchArgs {
         let generated = read(&self.generated, self.skip_bad)?;
         let references = read(&self.references, self.skip_bad)?;
         let matches = pool.install(|| self.matches(&generated, &references))?;
-        if !self.options.quiet {
-            print!("{}", self.table(&matches)?.to_text());
+        let mut numbers = self.numbers(&matches);
+        if let Some(tolerance) = self.space_groups {
+            let share =
+                pool.install(|| matches.space_group_agreement(&generated, &references, tolerance));
+            numbers.insert(3, ("space group agreement", Some(share)));
         }
-        self.write(&matches)?;
+        if !self.options.quiet {
+            print!("{}", table(&numbers)?.to_text());
+        }
+        self.write(&matches, numbers)?;
         Ok(Ending::Done)
     }
 
@@ -116,11 +124,12 @@ impl MatchArgs {
                 "{path}: found {found} crystals, allowed: {expected}, {candidates} for each of {of}; or --all"
             ));
         }
-        Ok(Matches::paired(&matcher, generated, references, candidates))
+        let counts = |crystal: &Crystal| !self.valid || is_valid(crystal);
+        Ok(Matches::paired(&matcher, generated, references, candidates, counts))
     }
 
     /// Names and values, in the order of the table.
-    fn numbers(&self, matches: &Matches) -> Vec<(&'static str, Option<f64>)> {
+    fn numbers(&self, matches: &Matches) -> Numbers {
         let names =
             if self.all { ["METRe", "RMSE", "cRMSE"] } else { ["match rate", "RMSE", "cRMSE"] };
         let values = [Some(matches.rate()), matches.rmse(), Some(matches.crmse())];
@@ -129,35 +138,37 @@ impl MatchArgs {
         numbers
     }
 
-    fn table(&self, matches: &Matches) -> Result<Table> {
-        let mut table = Table::new([Column::text("metric"), Column::number("value")]);
-        for (name, value) in self.numbers(matches) {
-            table.push([Cell::text(name), value.map_or(Cell::Missing, Cell::Number)])?;
-        }
-        Ok(table)
-    }
-
-    fn write(&self, matches: &Matches) -> Result<()> {
+    fn write(&self, matches: &Matches, numbers: Numbers) -> Result<()> {
         let both = [&self.json, &self.out];
         for folder in both.into_iter().flatten().filter_map(|path| path.parent()) {
             std::fs::create_dir_all(folder)?;
         }
         if let Some(path) = &self.json {
             let matcher = self.matcher();
-            let numbers = self.numbers(matches).into_iter();
             let metrics: serde_json::Map<_, _> =
-                numbers.map(|(name, value)| (name.to_string(), value.into())).collect();
+                numbers.into_iter().map(|(name, value)| (name.to_string(), value.into())).collect();
             let json = json!({
                 "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
                 "generated": self.generated, "references": self.references,
                 "stol": matcher.stol, "ltol": matcher.ltol, "angle_tol": matcher.angle_tol,
                 "primitive": matcher.primitive, "scale": matcher.scale,
-                "candidates": self.candidates, "all": self.all, "metrics": metrics,
+                "candidates": self.candidates, "all": self.all, "valid": self.valid, "metrics": metrics,
             });
             write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;
         }
         self.out.as_deref().map_or(Ok(()), |path| write_rows(path, matches))
     }
+}
+
+/// A number by its name; nothing where it has no meaning.
+type Numbers = Vec<(&'static str, Option<f64>)>;
+
+fn table(numbers: &Numbers) -> Result<Table> {
+    let mut table = Table::new([Column::text("metric"), Column::number("value")]);
+    for (name, value) in numbers {
+        table.push([Cell::text(*name), value.map_or(Cell::Missing, Cell::Number)])?;
+    }
+    Ok(table)
 }
 
 /// One row for each reference; empty where nothing matches. Places count from 1.

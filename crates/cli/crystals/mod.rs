@@ -9,6 +9,7 @@ mod rank;
 mod request;
 mod retrieve;
 mod sample;
+mod start;
 mod train;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use langevin_crystals::record::Crystal;
 use langevin_datasets::read_crystals;
+use rayon::prelude::*;
 
 use crate::{Ending, bad_input};
 
@@ -65,4 +67,22 @@ fn read(path: &Path, skip_bad: bool) -> Result<Vec<Crystal>> {
         eprintln!("warning: {path}: {count} entries are left out; the first: {first}");
     }
     Ok(file.crystals)
+}
+
+/// A tolerance on the command line.
+fn tolerance(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && x.is_finite());
+    number.ok_or_else(|| "allowed: a finite number above 0".into())
+}
+
+/// `crystals` with the symmetry that they have within `tolerance` Å; those of which an atom would move farther, or in
+/// which no symmetry is found, as they are.
+fn symmetrized(crystals: Vec<Crystal>, tolerance: f64) -> Vec<Crystal> {
+    let one = |crystal: Crystal| match crystal.symmetrized(tolerance) {
+        Some(made) if made.moved <= tolerance => {
+            made.crystal.with_label("spacegroup", f64::from(made.symmetry.number.get()))
+        }
+        _ => crystal,
+    };
+    crystals.into_par_iter().map(one).collect()
 }

@@ -97,13 +97,15 @@ impl RankArgs {
             ));
         }
         let matcher = Matcher::prediction();
-        let groups: Vec<Group> =
-            pool.install(|| crystals.par_chunks(count).map(|chunk| group(&matcher, chunk)).collect());
+        let groups: Vec<Group> = pool
+            .install(|| crystals.par_chunks(count).map(|chunk| group(&matcher, chunk)).collect());
         if let Some(path) = &self.against {
             let references = read(path, false)?;
             if references.len() != groups.len() {
                 let (path, found, of) = (path.display(), references.len(), groups.len());
-                return refused(format!("{path}: found {found} crystals, allowed: {of}, one for each composition"));
+                return refused(format!(
+                    "{path}: found {found} crystals, allowed: {of}, one for each composition"
+                ));
             }
             let hits: Vec<Hits> = pool.install(|| {
                 let pairs = groups.par_iter().zip(&references);
@@ -132,9 +134,8 @@ impl RankArgs {
         let mean = |of: &dyn Fn(&Hits) -> f64| hits.iter().map(of).sum::<f64>() / hits.len() as f64;
         let first = |hits: &Hits| f64::from(u8::from(hits.each[0].is_some()));
         let matched: Vec<f64> = hits.iter().filter_map(|hits| hits.each[0]).collect();
-        let single = |hits: &Hits| {
-            hits.each.iter().flatten().count() as f64 / hits.each.len() as f64
-        };
+        let single =
+            |hits: &Hits| hits.each.iter().flatten().count() as f64 / hits.each.len() as f64;
         let any = |hits: &Hits| f64::from(u8::from(hits.each.iter().any(Option::is_some)));
         let mut numbers = vec![
             ("match rate of the first", mean(&first)),
@@ -144,7 +145,8 @@ impl RankArgs {
         ];
         let mut diagram = Vec::new();
         if let Some(confidence) = confidence {
-            let said: Vec<f64> = groups.iter().map(|group| confidence.at(group.supports[0])).collect();
+            let said: Vec<f64> =
+                groups.iter().map(|group| confidence.at(group.supports[0])).collect();
             let outcomes: Vec<bool> = hits.iter().map(|hits| hits.each[0].is_some()).collect();
             diagram = reliability(&said, &outcomes, BINS)?;
             numbers.push(("mean confidence", said.iter().sum::<f64>() / said.len() as f64));
@@ -233,7 +235,9 @@ fn calibration(path: &Path, candidates: usize) -> Result<Calibration> {
         serde_json::from_str(&text).map_err(|error| bad_input(anyhow!("{shown}: {error}")))?;
     if calibration.candidates != candidates {
         let found = calibration.candidates;
-        return refused(format!("{shown}: found {found} candidates, allowed: {candidates}, as --candidates"));
+        return refused(format!(
+            "{shown}: found {found} candidates, allowed: {candidates}, as --candidates"
+        ));
     }
     Ok(calibration)
 }

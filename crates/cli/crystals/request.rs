@@ -1,18 +1,15 @@
 //! What samples are asked to be: a composition, those of a file, a number of atoms.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use langevin_core::{Condition, Domain, Error, Purpose, Rng, SampleId, Seed, State};
-use langevin_crystals::base::TemplateBase;
-use langevin_crystals::baselines::Templates;
+use langevin_core::{Condition, Error, Purpose, Rng, Seed};
 use langevin_crystals::network::GivenSpecies;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
 use serde::Serialize;
 
 use super::compositions::{Asked, CompositionArgs};
 use super::sample::Trained;
+use super::start::{Start, StartArgs};
 use crate::generate::Chunk;
 use crate::refused;
 use crate::size_range::SizeRange;
@@ -24,10 +21,9 @@ pub struct RequestArgs {
     #[command(flatten)]
     #[serde(flatten)]
     compositions: CompositionArgs,
-    /// Known crystals, at which the paths of a model that was trained from templates begin: sample i of a
-    /// composition at its i-th nearest. May be given again for further files.
-    #[arg(long, value_name = "FILE")]
-    pool: Vec<PathBuf>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    start: StartArgs,
     /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
@@ -51,13 +47,6 @@ pub struct Request {
     start: Option<Start>,
     /// Whether the network is told that species are given.
     tells: bool,
-}
-
-/// Where the paths of a model begin that was trained from templates.
-struct Start {
-    templates: Templates,
-    base: TemplateBase,
-    seed: Seed,
 }
 
 enum Kind {
@@ -90,25 +79,12 @@ impl RequestArgs {
                 Kind::Each(all.iter().map(|cell| make(cell, domain)).collect::<Result<_>>()?)
             }
         };
-        let start = self.start(trained, seed)?;
+        let makes = match &kind {
+            Kind::Each(makes) => &makes[..],
+            Kind::Sizes(_) => &[],
+        };
+        let start = self.start.plan(trained, makes, seed)?;
         Ok(Request { tells: matches!(kind, Kind::Each(_)), kind, start })
-    }
-
-    /// Nothing for a model whose paths begin at noise.
-    fn start(&self, trained: &Trained, seed: Seed) -> Result<Option<Start>> {
-        match (trained.experiment.data.templates, self.pool.is_empty()) {
-            (None, true) => Ok(None),
-            (None, false) => {
-                refused("--pool: found a model whose paths begin at noise, needed: none")
-            }
-            (Some(_), true) => {
-                refused("found a model whose paths begin at templates, needed: --pool")
-            }
-            (Some(base), false) => {
-                let templates = Templates::new(super::experiment::read(&self.pool)?);
-                Ok(Some(Start { templates, base, seed }))
-            }
-        }
     }
 
     fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
@@ -205,33 +181,10 @@ impl Request {
         let Some(species) = species.collect::<Option<Vec<_>>>() else { return Ok(chunk) };
         let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
         let x = chunk.x.with_part(SPECIES_FACTOR, &species);
-        let Some(start) = &self.start else { return Ok(Chunk { x, ..chunk }) };
-        let mut rows = Vec::with_capacity(chunk.places.len());
-        for (row, &place) in chunk.places.iter().enumerate() {
-            let own = x.narrow(row, 1)?;
-            rows.push(start.template(&own, makes[place].nth, domain)?.unwrap_or(own));
+        let chunk = Chunk { x, ..chunk };
+        match &self.start {
+            Some(start) => start.begin(chunk, makes, domain),
+            None => Ok(chunk),
         }
-        let ids = chunk.places.iter().map(|&place| SampleId(place as u64)).collect();
-        let mut rng = Rng::new(start.seed, Purpose::Reference, ids, 2);
-        let x = start.base.disturbed(&State::concat(&rows)?, &mut rng)?;
-        Ok(Chunk { x, ..chunk })
-    }
-}
-
-impl Start {
-    /// The state of the `nth` nearest template, or the farthest there is, for the composition of `own`; nothing
-    /// where there is none: noise must do.
-    fn template(
-        &self,
-        own: &State,
-        nth: usize,
-        domain: &Crystals,
-    ) -> langevin_core::Result<Option<State>> {
-        let classes = own.part(SPECIES_FACTOR).to_vec2::<u32>().map_err(Error::from)?;
-        let species: Vec<_> =
-            classes[0].iter().map(|&class| domain.elements[class as usize]).collect();
-        let found = self.templates.nearest(&species, nth + 1);
-        let template = found.last().map(|template| self.templates.relabelled(template));
-        template.map(|template| domain.encode(&[template])).transpose()
     }
 }

@@ -39,6 +39,10 @@ pub struct SampleArgs {
     /// Crystals computed together.
     #[arg(long, default_value = "64")]
     batch: NonZeroUsize,
+    /// Give each crystal exactly the symmetry that it has within so many Å, unless an atom would move farther; its
+    /// space group becomes a label.
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    symmetrize: Option<f64>,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
@@ -69,10 +73,13 @@ impl SampleArgs {
         let (seed, batch) = (Seed(self.seed), self.batch.get());
         let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
         bar.finish();
-        let crystals: Vec<Crystal> = drawn.crystals.into_iter().flatten().collect();
+        let mut crystals: Vec<Crystal> = drawn.crystals.into_iter().flatten().collect();
         let failed = total - crystals.len();
         if failed > 0 {
             eprintln!("warning: {failed} samples have a cell without volume and are left out");
+        }
+        if let Some(tolerance) = self.symmetrize {
+            crystals = pool.install(|| super::symmetrized(crystals, tolerance));
         }
         let method = &trained.experiment.method;
         let provenance = [
@@ -82,6 +89,7 @@ impl SampleArgs {
             ("sampler", serde_json::to_string(&method.sampler)?),
             ("grid", serde_json::to_string(&method.grid)?),
             ("network evaluations per sample", format!("{}", drawn.evaluations)),
+            ("symmetrized within", self.symmetrize.map_or("nothing".into(), |t| format!("{t} Å"))),
             ("request", serde_json::to_string(&self.request)?),
             ("config", serde_json::to_string(&trained.experiment)?),
         ]

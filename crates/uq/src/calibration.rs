@@ -160,8 +160,7 @@ mod tests {
     /// By hand: 0.2 and 0.3 are pooled, because the outcome falls from one to the other.
     #[test]
     fn violators_are_pooled_and_between_knots_it_is_linear() {
-        let fit =
-            Isotonic::fit(&[0.3, 0.1, 0.2, 0.9], &[false, false, true, true]).unwrap();
+        let fit = Isotonic::fit(&[0.3, 0.1, 0.2, 0.9], &[false, false, true, true]).unwrap();
         for (score, want) in
             [(0.0, 0.0), (0.1, 0.0), (0.25, 0.5), (0.175, 0.25), (0.9, 1.0), (2.0, 1.0)]
         {

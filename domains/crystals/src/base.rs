@@ -4,7 +4,7 @@ use langevin_core::{ConfigError, Result, Rng, State, config::require};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::baselines::Templates;
+use crate::baselines::{Likeness, Templates};
 use crate::matcher::{Aligned, aligned};
 use crate::record::Crystal;
 use crate::space::{COORDS_FACTOR, LATTICE_FACTOR};
@@ -56,7 +56,9 @@ impl TemplateBase {
         own: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Vec<Lesson> {
         let of = |(i, crystal): (usize, &Crystal)| -> Vec<Lesson> {
-            let found = templates.nearest(crystal.species(), self.nearest + 1).into_iter();
+            let found = templates
+                .nearest(crystal.species(), self.nearest + 1, Likeness::Chemistry)
+                .into_iter();
             let others = found.filter(|template| Some(template.place) != own(i));
             let lessons = others.take(self.nearest).filter_map(|template| {
                 let ends = aligned(crystal, &templates.relabelled(&template));

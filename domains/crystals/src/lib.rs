@@ -18,6 +18,7 @@ pub mod ranking;
 pub mod record;
 pub mod source;
 pub mod space;
+pub mod symmetry;
 pub mod traits;
 pub mod validity;
 

@@ -15,7 +15,8 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// `candidates` generated crystals for each reference, in the order of the references.
+    /// `candidates` generated crystals for each reference, in the order of the references; where `counts` is false
+    /// of either, nothing matches.
     ///
     /// # Panics
     /// If there are not as many.
@@ -24,12 +25,17 @@ impl Matches {
         generated: &[Crystal],
         references: &[Crystal],
         candidates: usize,
+        counts: impl Fn(&Crystal) -> bool + Sync,
     ) -> Self {
         assert_eq!(generated.len(), references.len() * candidates, "candidates per reference");
         let best = generated.par_chunks(candidates.max(1)).zip(references).enumerate();
         let best = best.map(|(i, (chunk, reference))| {
+            if !counts(reference) {
+                return None;
+            }
             let reference = matcher.reduce(reference);
-            let reduced = chunk.iter().map(|crystal| matcher.reduce(crystal)).enumerate();
+            let chunk = chunk.iter().enumerate().filter(|(_, crystal)| counts(crystal));
+            let reduced = chunk.map(|(j, crystal)| (j, matcher.reduce(crystal)));
             closest(matcher, reduced.map(|(j, crystal)| (i * candidates + j, crystal)), &reference)
         });
         Self { best: best.collect(), stol: matcher.stol }
@@ -72,6 +78,22 @@ impl Matches {
         (self.distances().sum::<f64>() + self.stol * missed as f64) / self.best.len() as f64
     }
 
+    /// Part of the references that something matches whose space group, within `tolerance` Å, is theirs.
+    pub fn space_group_agreement(
+        &self,
+        generated: &[Crystal],
+        references: &[Crystal],
+        tolerance: f64,
+    ) -> f64 {
+        let number = |crystal: &Crystal| crystal.symmetry(tolerance).map(|found| found.number);
+        let agrees = |(best, reference): (&Option<(usize, Distance)>, &Crystal)| {
+            let own = best.and_then(|(place, _)| number(&generated[place]));
+            own.is_some() && own == number(reference)
+        };
+        let agreeing = self.best.par_iter().zip(references).filter(|pair| agrees((pair.0, pair.1)));
+        agreeing.count() as f64 / self.best.len() as f64
+    }
+
     fn distances(&self) -> impl Iterator<Item = f64> {
         self.best.iter().flatten().map(|(_, distance)| distance.rms)
     }
@@ -110,13 +132,21 @@ mod tests {
         let matcher = Matcher { stol: 0.1, ..Matcher::default() };
         let references = [salt(0.0), salt(0.0)];
         let generated = [salt(0.05), salt(0.02), salt(0.3), salt(0.4)];
-        let matches = Matches::paired(&matcher, &generated, &references, 2);
+        let matches = Matches::paired(&matcher, &generated, &references, 2, |_| true);
         assert_eq!(matches.best[0].unwrap().0, 1);
         assert_eq!((matches.rate(), matches.best[1]), (0.5, None));
         assert!((matches.rmse().unwrap() - rms(0.02)).abs() < 1e-12);
         assert!((matches.crmse() - (rms(0.02) + 0.1) / 2.0).abs() < 1e-12);
         let all = Matches::all(&matcher, &generated, &references);
         assert_eq!((all.rate(), all.best[1].unwrap().0), (1.0, 1));
-        assert_eq!(Matches::paired(&matcher, &generated[2..], &references, 1).rmse(), None);
+        assert_eq!(
+            Matches::paired(&matcher, &generated[2..], &references, 1, |_| true).rmse(),
+            None
+        );
+        // Without the nearest candidate the other one counts.
+        let not_nearest = |crystal: &Crystal| *crystal != generated[1];
+        let fewer = Matches::paired(&matcher, &generated, &references, 2, not_nearest);
+        assert_eq!(fewer.best[0].unwrap().0, 0);
+        assert_eq!(Matches::paired(&matcher, &generated, &references, 2, |_| false).rate(), 0.0);
     }
 }

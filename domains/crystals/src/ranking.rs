@@ -33,9 +33,7 @@ pub fn ranked(matcher: &Matcher, candidates: &[Crystal]) -> Vec<Ranked> {
     let support = |i: usize| row(i).flatten().count();
     let nearness = |i: usize| row(i).flatten().sum::<f64>();
     let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by(|&a, &b| {
-        support(b).cmp(&support(a)).then(nearness(a).total_cmp(&nearness(b)))
-    });
+    order.sort_by(|&a, &b| support(b).cmp(&support(a)).then(nearness(a).total_cmp(&nearness(b))));
     let mut firsts: Vec<usize> = Vec::new();
     for &i in &order {
         if firsts.iter().all(|&first| matches[first * count + i].is_none()) {

@@ -1,4 +1,4 @@
-//! What is tabulated of elements: electronegativities, Mendeleev numbers, oxidation states.
+//! What is tabulated of elements: electronegativities, radii, Mendeleev numbers, oxidation states.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,6 +12,10 @@ pub struct Traits {
     pub electronegativity: Option<f64>,
     /// Place in Pettifor's chemical scale: neighbours replace each other in structures.
     pub mendeleev: u32,
+    /// Group of the periodic table, 1 to 18; 3 for lanthanides and actinides.
+    pub group: u32,
+    /// Empirical radius in Å after Slater; nothing where none is known.
+    pub radius: Option<f64>,
     /// Whether SMACT counts it among metals.
     pub metal: bool,
     /// SMACT's table of 2014.
@@ -59,9 +63,11 @@ fn row(line: &str) -> (Element, Traits) {
     let traits = Traits {
         electronegativity: fields[1].parse().ok(),
         mendeleev: number(fields[2]).unsigned_abs(),
-        metal: fields[3] == "1",
-        smact14: states(fields[4]),
-        icsd24: states(fields[5]),
+        group: number(fields[3]).unsigned_abs(),
+        radius: fields[4].parse().ok(),
+        metal: fields[5] == "1",
+        smact14: states(fields[6]),
+        icsd24: states(fields[7]),
     };
     (fields[0].parse().expect("the table holds elements"), traits)
 }
@@ -78,7 +84,8 @@ mod tests {
         places.sort_unstable();
         assert_eq!(places, (1..=103).collect::<Vec<_>>(), "each has a place of its own");
         let oxygen = of(8).unwrap();
-        assert_eq!(oxygen.electronegativity, Some(3.44));
+        assert_eq!((oxygen.electronegativity, oxygen.radius), (Some(3.44), Some(0.6)));
+        assert_eq!((oxygen.group, of(57).unwrap().group), (16, 3));
         assert_eq!(oxygen.oxidation_states(OxidationStates::Smact14), [-2, -1, 1, 2]);
         assert_eq!(oxygen.oxidation_states(OxidationStates::Icsd24), [-2, -1]);
         assert!(

@@ -57,6 +57,11 @@ impl Crystal {
     }
 }
 
+/// Whether a crystal is valid as published: atoms apart, and charges balanced by the older table.
+pub fn is_valid(crystal: &Crystal) -> bool {
+    crystal.has_room() && is_balanced(&crystal.formula(), OxidationStates::Smact14)
+}
+
 /// Whether oxidation states of its elements can add to zero such that every positive one is on an element that is
 /// less electronegative than those of the negative ones.
 ///

@@ -30,10 +30,7 @@ pub struct Aligned {
 ///
 /// # Errors
 /// None that a crystal can cause.
-pub fn aligned(
-    crystal: &Crystal,
-    onto: &Crystal,
-) -> Result<Option<Aligned>, TransportError> {
+pub fn aligned(crystal: &Crystal, onto: &Crystal) -> Result<Option<Aligned>, TransportError> {
     let (crystal, onto) = (sorted(crystal), sorted(onto));
     if crystal.species() != onto.species() {
         return Ok(None);

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Quality of models of crystals: writes docs/results/crystals_PART.json.
+
+    python benches/crystal_quality.py PART --data DATA --machine MACHINE --date DATE [--model MODEL]
+
+DATA holds the folders perov_5, mp_20 and carbon_24_unique, tables with a column cif. Parts:
+
+    validity     SMACT's rules and distances on the real test splits, against what smact and pymatgen say
+    perov        perov-5 test, compositions known: 1 and 20 samples, and the curve over evaluations
+    retrieval    templates without training: MP-20 test from the reduced training set, carbon-24, perov-5
+    templates    the flow that begins at templates, MP-20 test; --model its run or file
+    prediction   the flow that begins at noise, MP-20 test, and candidates ranked with confidences
+    denovo       10,000 crystals of any composition
+
+Matching is that of pymatgen with stol 0.5, ltol 0.3, angle_tol 10, nothing filtered, unless said otherwise. Only
+Python's own library is needed.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
+import results_file  # noqa: E402
+
+LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
+CURVE = (5, 10, 25, 50, 100, 250)
+csv.field_size_limit(10**9)
+
+
+class Bench:
+    def __init__(self, args, work):
+        self.args, self.work, self.rows = args, work, []
+
+    def data(self, name):
+        return os.path.join(self.args.data, name + ".csv.gz")
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def langevin(self, *args):
+        subprocess.run([LANGEVIN, "crystals", *map(str, args), "--quiet", "--force"], check=True)
+
+    def numbers(self, *args):
+        """The metrics that a command writes as JSON."""
+        out = self.path("numbers.json")
+        self.langevin(*args, "--json", out)
+        found = json.load(open(out))
+        return {**found["metrics"], "reliability": found.get("reliability")}
+
+    def sample(self, like, count, *more):
+        """Structures for the compositions of `like`; how many were made in a second."""
+        out, start = self.path("sampled.extxyz.gz"), time.monotonic()
+        self.langevin("sample", self.args.model, "--like", like, "--count", count, "--out", out, *more)
+        return out, time.monotonic() - start
+
+    def match(self, made, references, *more):
+        return self.numbers("match", made, references, *more)
+
+    def row(self, what, value, unit="%", bar=None, at_least=True, peer=None, spread=None):
+        found = {"what": what, "value": round(value, 4), "unit": unit}
+        if spread is not None:
+            found["spread"] = round(spread, 4)
+        if peer:
+            found["peer"] = peer
+        if bar is not None:
+            found["bar"] = f"{'>=' if at_least else '<='} {bar}"
+            found["holds"] = value >= bar if at_least else value <= bar
+        self.rows.append(found)
+        print(f"{what}: {found['value']} {unit} {found.get('bar', '')} {found.get('holds', '')}", flush=True)
+
+    def matched(self, what, numbers, rate=None, rmse=None, peer=None):
+        """Rows of a match rate and its RMSE."""
+        share, count = numbers["match rate"], numbers["references"]
+        spread = 100 * (share * (1 - share) / count) ** 0.5
+        self.row(f"{what}: match rate", 100 * share, bar=rate, peer=peer, spread=spread)
+        self.row(f"{what}: RMSE", numbers["RMSE"], "(V/N)^(1/3)", bar=rmse, at_least=False)
+
+    def subset(self, name, keep, out):
+        """The rows of a table that `keep(i, count)` takes."""
+        rows = list(csv.reader(gzip.open(self.data(name), "rt")))
+        count = len(rows) - 1
+        with gzip.open(self.path(out), "wt") as file:
+            csv.writer(file).writerows([rows[0], *(r for i, r in enumerate(rows[1:]) if keep(i, count))])
+        return self.path(out)
+
+    def pool(self):
+        return ["--pool", self.data("mp_20/train_partial"), "--pool", self.data("mp_20/val")]
+
+
+def validity(bench):
+    for name, wanted in (("perov_5/test", (98.60, 98.31)), ("mp_20/test", (91.05, 90.95)), ("mp_20/val", (90.54, 90.24)),
+                         ("mp_20/train_partial", (90.81, 90.77))):
+        found = bench.numbers("evaluate", bench.data(name))
+        for table, want in zip(("smact14", "icsd24"), wanted):
+            value = 100 * found[f"compositionally valid ({table})"]
+            bench.row(f"{name}, real: compositionally valid ({table})", value, peer=f"smact 4.0.2: {want}")
+            bench.rows[-1].update(bar=f"{want} ± 0.05", holds=abs(value - want) <= 0.05)
+        bench.row(f"{name}, real: structurally valid", 100 * found["structurally valid"])
+
+
+def perov(bench):
+    test = bench.data("perov_5/test")
+    for steps in CURVE:
+        made, seconds = bench.sample(test, 1, "--steps", steps)
+        found, what = bench.match(made, test, "--prediction"), f"perov-5 test, 1 sample, {steps} evaluations"
+        best = steps == 50
+        bench.matched(what, found, rate=53 if best else None, rmse=0.08 if best else None,
+                      peer="DiffCSP, 2000 evaluations: 52.02 %, 0.0760" if best else None)
+        if best:
+            bench.row(f"{what}: match rate, stol 0.2, ltol 0.2, angle_tol 5",
+                      100 * bench.match(made, test, "--stol", "0.2")["match rate"])
+            bench.row("perov-5: cells in a second at 50 evaluations", found["references"] / seconds, "1/s", bar=50)
+    made, _ = bench.sample(test, 20, "--steps", 50, "--anneal", f"coords={bench.args.many_anneal}")
+    bench.matched(f"perov-5 test, best of 20 samples, 50 evaluations, annealing {bench.args.many_anneal}",
+                  bench.match(made, test, "--prediction", "--candidates", 20), rate=98.6, rmse=0.0128,
+                  peer="DiffCSP: 98.60 %, 0.0128")
+
+
+def retrieval(bench):
+    test, out = bench.data("mp_20/test"), bench.path("retrieved.extxyz.gz")
+    retrieve = lambda pool, like, count, by: bench.langevin(
+        "retrieve", *pool, "--like", like, "--count", count, "--by", by, "--fill-unknown", "--out", out)
+    for by in ("mendeleev", "chemistry"):
+        for count in (1, 20):
+            retrieve(bench.pool(), test, count, by)
+            bench.matched(f"MP-20 test, {count} template{'s' * (count > 1)} of MP-20-R by {by}, no training",
+                          bench.match(out, test, "--prediction", "--candidates", count))
+            if count == 1:
+                strict = bench.match(out, test, "--stol", "0.2")["match rate"]
+                bench.row(f"MP-20 test, 1 template by {by}: match rate, stol 0.2, ltol 0.2, angle_tol 5", 100 * strict)
+    perov_test = bench.data("perov_5/test")
+    for count in (1, 20):
+        retrieve(["--pool", bench.data("perov_5/train")], perov_test, count, "chemistry")
+        bench.matched(f"perov-5 test, {count} template{'s' * (count > 1)} by chemistry, no training",
+                      bench.match(out, perov_test, "--prediction", "--candidates", count))
+    carbon = bench.data("carbon_24_unique/test")
+    retrieve(["--pool", bench.data("carbon_24_unique/train")], carbon, 1, "chemistry")
+    found = bench.match(out, carbon, "--prediction", "--all")
+    bench.row("carbon-24 unique test, 1 template for each: METRe", 100 * found["METRe"])
+    bench.row("carbon-24 unique test, 1 template for each: cRMSE", found["cRMSE"], "(V/N)^(1/3)")
+
+
+def templates(bench):
+    test = bench.data("mp_20/test")
+    for steps in (1, 5, 10, 20):
+        made, _ = bench.sample(test, 1, "--steps", steps, *bench.pool(), "--fill-unknown")
+        best = steps == 10
+        bench.matched(f"MP-20 test, flow from 1 template by chemistry, {steps} evaluations",
+                      bench.match(made, test, "--prediction"), rate=70 if best else None, rmse=0.033 if best else None,
+                      peer="no training: the rows of templates" if best else None)
+        if best:
+            strict = bench.match(made, test, "--stol", "0.2")["match rate"]
+            bench.row("MP-20 test, flow from 1 template: match rate, stol 0.2, ltol 0.2, angle_tol 5", 100 * strict)
+
+
+def prediction(bench):
+    test = bench.data("mp_20/test")
+    for steps in CURVE:
+        made, _ = bench.sample(test, 1, "--steps", steps)
+        best = steps == 50
+        bench.matched(f"MP-20 test, 1 sample, {steps} evaluations", bench.match(made, test, "--prediction"),
+                      rate=57.8 if best else None, peer="DiffCSP, full training set, unfiltered: 57.82 %" if best else None)
+    # The rows that the config holds out, of both files one after the other: calibrated there, tried on the test set.
+    counts = [sum(1 for _ in csv.reader(gzip.open(bench.data(name), "rt"))) - 1 for name in ("mp_20/train_partial", "mp_20/val")]
+    total, out = sum(counts), bench.args.hold_out
+    held = lambda i: (i + 1) * out // total > i * out // total
+    learn = bench.subset("mp_20/val", lambda i, _: held(i + counts[0]), "held.csv.gz")
+    tried = bench.subset("mp_20/test", lambda i, n: i % -(-n // bench.args.ranked) == 0, "tried.csv.gz")
+    calibration = bench.path("calibration.json")
+    made, _ = bench.sample(learn, 20, "--seed", 1)
+    bench.numbers("rank", made, "--candidates", 20, "--against", learn, "--calibrate", calibration)
+    made, _ = bench.sample(tried, 20, "--seed", 2)
+    found = bench.numbers("rank", made, "--candidates", 20, "--against", tried, "--calibration", calibration)
+    what = f"MP-20 test, {bench.args.ranked} rows or fewer, 20 samples"
+    for name in ("match rate of one at random", "match rate of the first", "match rate of the best"):
+        bench.row(f"{what}: {name}", 100 * found[name])
+    bench.row(f"{what}: gain of the first over one at random",
+              100 * (found["match rate of the first"] - found["match rate of one at random"]), "points", bar=5)
+    bench.row(f"{what}: expected calibration error of the confidence", found["expected calibration error"], "", bar=0.05,
+              at_least=False)
+
+
+def denovo(bench):
+    out, train = bench.path("made.extxyz.gz"), ["mp_20/train_partial", "mp_20/val"]
+    bench.langevin("sample", bench.args.model, "--count", bench.args.count, "--out", out)
+    known = [x for name in train for x in ("--train", bench.data(name))]
+    found = bench.numbers("evaluate", out, "--against", bench.data("mp_20/test"), *known)
+    what = f"MP-20-R, {bench.args.count} crystals of any composition"
+    bars = {"structurally valid": 99.5, "compositionally valid (smact14)": 83}
+    for name in ("structurally valid", "compositionally valid (smact14)", "valid", "unique", "novel", "unique and novel"):
+        bench.row(f"{what}: {name}", 100 * found[name], bar=bars.get(name))
+    bench.row(f"{what}: w-density", found["w-density"], "g/cm3", bar=0.35, at_least=False, peer="DiffCSP: 0.3502")
+    bench.row(f"{what}: w-elements", found["w-elements"], "", bar=0.10, at_least=False, peer="DiffCSP: 0.3398")
+
+
+PARTS = {part.__name__: part for part in (validity, perov, retrieval, templates, prediction, denovo)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--count", type=int, default=10_000, help="crystals of denovo")
+    parser.add_argument("--ranked", type=int, default=2000, help="test rows whose candidates are ranked")
+    parser.add_argument("--hold-out", type=int, default=600, help="as data.hold_out of the model's config")
+    parser.add_argument("--many-anneal", type=float, default=1, help="annealing where the best of 20 counts")
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", required=True)
+    parser.add_argument("--out", help="by default docs/results/crystals_PART.json")
+    args = parser.parse_args()
+    topic = f"crystals_{args.part}"
+    out = args.out or os.path.join(ROOT, "docs", "results", f"{topic}.json")
+    with tempfile.TemporaryDirectory() as work:
+        bench = Bench(args, work)
+        PARTS[args.part](bench)
+    version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+    model = f" --model {os.path.relpath(args.model, ROOT)}" if args.model else ""
+    command = f"python benches/crystal_quality.py {args.part} --data DATA{model}"
+    results_file.write(out, topic, command, version, args.machine, args.date, bench.rows)
+
+
+if __name__ == "__main__":
+    main()

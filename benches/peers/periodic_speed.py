@@ -1,0 +1,106 @@
+"""Training steps of the periodic network of crystals beside PyTorch: medians over rounds of turns, and ratios.
+
+    cargo build --release -p langevin-crystals --example periodic_speed
+    python benches/peers/periodic_speed.py --out docs/results/periodic_speed.json
+
+Forward, backward and AdamW on 96 crystals of 10 atoms, the sizes of configs/crystals/mp20.toml, single precision, the
+same number of threads. Every round times ours, PyTorch, ours; a ratio is of PyTorch to the two turns of ours beside
+it. Rounds in which other processes used least of the processor count.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import time
+
+import torch
+
+from kernels_torch import busy_seconds, milliseconds, own_seconds, processor
+from periodic_torch import Periodic
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BATCH, ATOMS, ELEMENTS = 96, 10, 89
+
+
+def training_step():
+    torch.manual_seed(0)
+    network = Periodic(ELEMENTS)
+    # The fastest of PyTorch's AdamW implementations on a CPU.
+    adam = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
+    coords, end = torch.rand(BATCH, ATOMS, 3), torch.rand(BATCH, ATOMS, 3)
+    cells, cell_end = torch.randn(BATCH, 6), torch.randn(BATCH, 6)
+    species = torch.eye(ELEMENTS)[(torch.arange(BATCH * ATOMS) * 7 % ELEMENTS).reshape(BATCH, ATOMS)]
+    t = (torch.arange(BATCH) + 0.5) / BATCH
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        moved, cell = network(coords, cells, species, t)
+        (((moved - end) ** 2).mean() + ((cell - cell_end) ** 2).mean()).backward()
+        adam.step()
+
+    return step
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repetitions", type=int, default=5, help="steps per turn")
+    parser.add_argument("--out", help="write the results file here")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    # The settings of the command: candle's own loops on one thread, memory kept.
+    environment = dict(os.environ, RAYON_NUM_THREADS="1", CANDLE_NUM_THREADS="1", MIMALLOC_PURGE_DELAY="-1")
+    ours = subprocess.Popen(
+        [ROOT / "target/release/examples/periodic_speed"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env=environment,
+    )
+
+    def mine():
+        time.sleep(0.3)  # PyTorch's idle threads spin for a while
+        ours.stdin.write(f"{args.threads} {args.repetitions}\n")
+        ours.stdin.flush()
+        return statistics.median(float(ms) for ms in ours.stdout.readline().split())
+
+    step = training_step()
+    theirs = lambda: statistics.median(milliseconds(step) for _ in range(args.repetitions))
+    for warm_up in (mine, theirs, mine, theirs):
+        warm_up()
+    rounds = []
+    for _ in range(2 * args.rounds):
+        start, before = time.monotonic(), busy_seconds() - own_seconds(ours.pid)
+        turns = [mine(), theirs(), mine()]
+        others = (busy_seconds() - own_seconds(ours.pid) - before) / (time.monotonic() - start)
+        rounds.append((others, *turns))
+        print(f"others {others:.2f} cores; ms: " + "  ".join(f"{ms:.0f}" for ms in turns))
+    ours.stdin.close()
+    ours.wait()
+    rounds = sorted(rounds)[: args.rounds]
+    load, first, peer, last = zip(*rounds)
+    ratios = [2 * p / (a + b) for a, p, b in zip(first, peer, last)]
+    value = round(statistics.median(ratios), 2)
+    version = torch.__version__.split("+")[0]
+    row = {
+        "what": f"periodic network, width 160, 6 layers, {BATCH} crystals of {ATOMS} atoms, training step",
+        "value": value, "unit": "times PyTorch's speed", "spread": round((max(ratios) - min(ratios)) / 2, 3),
+        "seeds": args.rounds,
+        "peer": f"PyTorch {version}: {statistics.median(peer):.0f} ms; here {statistics.median(first + last):.0f} ms",
+        "bar": ">= 3.0", "holds": value >= 3.0,
+    }
+    print(row)
+    if args.out:
+        document = {
+            "topic": "periodic_speed",
+            "command": f"python benches/peers/periodic_speed.py --rounds {args.rounds} --threads {args.threads} --out {args.out}",
+            "version": "0.1.0",
+            "machine": f"{processor()}; {args.threads} threads on both sides; other processes used at most {max(max(load), 0):.2f} cores",
+            "date": datetime.date.today().isoformat(), "rows": [row],
+        }
+        pathlib.Path(args.out).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

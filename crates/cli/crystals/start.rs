@@ -1,0 +1,128 @@
+//! Where paths begin that do not begin at noise: at the structures of known crystals.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use langevin_core::{Domain, Error, Purpose, Rng, SampleId, Seed, State};
+use langevin_crystals::base::TemplateBase;
+use langevin_crystals::baselines::{Likeness, Template, Templates};
+use langevin_crystals::element::Element;
+use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
+use serde::Serialize;
+
+use super::request::Make;
+use super::sample::Trained;
+use crate::generate::Chunk;
+use crate::refused;
+
+/// Options of models that were trained from templates.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct StartArgs {
+    /// Known crystals, at which the paths of a model that was trained from templates begin: sample i of a
+    /// composition at its i-th nearest. May be given again for further files.
+    #[arg(long, value_name = "FILE")]
+    pool: Vec<PathBuf>,
+    /// Begin at noise where no structure with such numbers of atoms is known, and say how often.
+    #[arg(long, requires = "pool")]
+    fill_unknown: bool,
+}
+
+/// Where the paths of a model begin that was trained from templates.
+pub struct Start {
+    templates: Templates,
+    base: TemplateBase,
+    seed: Seed,
+}
+
+impl StartArgs {
+    /// Where paths to `makes` begin; nothing for a model whose paths begin at noise.
+    ///
+    /// # Errors
+    /// A file that cannot be read; options that do not fit the model; a composition without a template.
+    pub fn plan(&self, trained: &Trained, makes: &[Make], seed: Seed) -> Result<Option<Start>> {
+        match (trained.experiment.data.templates, self.pool.is_empty()) {
+            (None, true) => Ok(None),
+            (None, false) => {
+                refused("--pool: found a model whose paths begin at noise, needed: none")
+            }
+            (Some(_), true) => {
+                refused("found a model whose paths begin at templates, needed: --pool")
+            }
+            (Some(base), false) => {
+                let templates = Templates::new(super::experiment::read(&self.pool)?);
+                self.check_known(&templates, makes, &trained.domain)?;
+                Ok(Some(Start { templates, base, seed }))
+            }
+        }
+    }
+
+    /// Nothing if there is a template for all of `makes`, or noise will do.
+    fn check_known(&self, templates: &Templates, makes: &[Make], domain: &Crystals) -> Result<()> {
+        let species = |make: &Make| make.species.as_ref().map(|classes| elements(classes, domain));
+        let unknown = makes.iter().filter_map(species);
+        let unknown = unknown.filter(|species| !templates.know(species)).count();
+        let of = makes.len();
+        if unknown > 0 && !self.fill_unknown {
+            return refused(format!(
+                "--pool: found no crystal with the numbers of atoms of {unknown} of {of} compositions, allowed: --fill-unknown"
+            ));
+        }
+        if unknown > 0 {
+            eprintln!(
+                "warning: {unknown} of {of} compositions have no template; their paths begin at noise"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The elements that `classes` stand for.
+fn elements(classes: &[u32], domain: &Crystals) -> Vec<Element> {
+    classes.iter().map(|&class| domain.elements[class as usize]).collect()
+}
+
+impl Start {
+    /// `chunk`, its samples at their templates with the noise of the base.
+    ///
+    /// # Errors
+    /// [`langevin_core::Error::Tensor`] only.
+    pub fn begin(
+        &self,
+        chunk: Chunk,
+        makes: &[Make],
+        domain: &Crystals,
+    ) -> langevin_core::Result<Chunk> {
+        let x = State::concat(&self.templates(&chunk, makes, domain)?)?;
+        let ids = chunk.places.iter().map(|&place| SampleId(place as u64)).collect();
+        // Steps 0 and 1 of this purpose make the reference samples and draw their sizes.
+        let mut rng = Rng::new(self.seed, Purpose::Reference, ids, 2);
+        Ok(Chunk { x: self.base.disturbed(&x, &mut rng)?, ..chunk })
+    }
+
+    /// States of templates: for each sample of `chunk` the one of its turn, or the farthest there is; where nothing is
+    /// known the reference stays, as was allowed.
+    fn templates(
+        &self,
+        chunk: &Chunk,
+        makes: &[Make],
+        domain: &Crystals,
+    ) -> langevin_core::Result<Vec<State>> {
+        let classes = chunk.x.part(SPECIES_FACTOR).to_vec2::<u32>().map_err(Error::from)?;
+        let most = chunk.places.iter().map(|&place| makes[place].nth + 1).max().unwrap_or(1);
+        let mut rows = Vec::with_capacity(classes.len());
+        // Samples of one composition follow each other: what was found for one serves the next.
+        let mut last: Option<(&Vec<u32>, Vec<Template>)> = None;
+        for (row, (classes, &place)) in classes.iter().zip(&chunk.places).enumerate() {
+            if last.as_ref().is_none_or(|(other, _)| *other != classes) {
+                let species = elements(classes, domain);
+                last = Some((classes, self.templates.nearest(&species, most, Likeness::Chemistry)));
+            }
+            let (_, found) = last.as_ref().expect("it was just set");
+            rows.push(match found.get(makes[place].nth).or(found.last()) {
+                Some(template) => domain.encode(&[self.templates.relabelled(template)])?,
+                None => chunk.x.narrow(row, 1)?,
+            });
+        }
+        Ok(rows)
+    }
+}
