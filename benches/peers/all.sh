@@ -11,3 +11,5 @@ PYTHON=$python benches/peers/kernels.sh
 cargo build --release -p langevin-molecules --example egnn_parity --example egnn_speed
 "$python" benches/peers/egnn_parity.py --out docs/results/egnn_parity.json
 "$python" benches/peers/egnn_speed.py --out docs/results/egnn_speed.json
+cargo build --release -p langevin-crystals --example periodic_speed
+"$python" benches/peers/periodic_speed.py --out docs/results/periodic_speed.json

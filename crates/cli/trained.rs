@@ -9,10 +9,13 @@ use langevin_core::{Condition, Domain, Network, NetworkDenoiser, Process, Readin
 use langevin_nn::Builder;
 use langevin_train::ModelFile;
 
-use crate::bad_input;
 use crate::experiment::{Experiment, Plan};
 use crate::generate::Generation;
 use crate::model::Model;
+use crate::{bad_input, refused};
+
+/// The name of a model that is part of the program, and its file; cards are beside the files in `models/`.
+pub type Shipped = (&'static str, &'static [u8]);
 
 /// Weights, process and plan of a trained experiment.
 pub struct Trained<E: Experiment> {
@@ -30,6 +33,25 @@ impl<E: Experiment> Trained<E> {
     /// If it is missing, truncated or of another domain.
     pub fn read(path: &Path) -> Result<(Self, String)> {
         Self::of(Model::read(path)?)
+    }
+
+    /// The model that `path` stands for: a file, a run directory, or the name of one of `shipped`, which are part of the
+    /// program. Its hash comes with it.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or of another domain.
+    pub fn find(path: &Path, shipped: &[Shipped]) -> Result<(Self, String)> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let Some((_, bytes)) = shipped.iter().find(|(name, _)| path == Path::new(name)) else {
+            let names: Vec<&str> = shipped.iter().map(|(name, _)| *name).collect();
+            let (path, names) = (path.display(), names.join(", "));
+            return refused(format!(
+                "no model {path}: allowed: a file, a run directory, or {names}"
+            ));
+        };
+        Self::of(Model::from_bytes(path, bytes)?)
     }
 
     /// What `model` holds, ready, and its hash.

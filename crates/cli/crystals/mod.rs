@@ -9,6 +9,7 @@ mod rank;
 mod request;
 mod retrieve;
 mod sample;
+mod shipped;
 mod start;
 mod train;
 

@@ -11,6 +11,7 @@ use langevin_datasets::write_crystals;
 
 use super::experiment::CrystalsExperiment;
 use super::request::{Make, Request, RequestArgs};
+use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
@@ -22,10 +23,11 @@ pub type Trained = crate::trained::Trained<CrystalsExperiment>;
 
 /// Draw crystals from a trained model.
 ///
-/// Example: langevin crystals sample runs/perov5 --formula SrTiO3 --count 20 --out candidates.cif
+/// Example: langevin crystals sample --formula SrTiO3 --count 20 --out candidates.cif
 #[derive(Debug, clap::Args)]
 pub struct SampleArgs {
-    /// Model file, or run directory that holds one.
+    /// Model file, run directory that holds one, or the name of a model that is part of the program.
+    #[arg(default_value = "perov5")]
     model: PathBuf,
     /// Number of crystals; of each composition where compositions are asked for.
     #[arg(long, default_value = "20")]
@@ -62,7 +64,7 @@ impl SampleArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
-        let (mut trained, hash) = Trained::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained)?;
         let request = self.request.plan(&trained, Seed(self.seed))?;
         let count = self.count.get();

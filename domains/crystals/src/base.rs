@@ -88,3 +88,63 @@ impl TemplateBase {
         Ok(x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use langevin_core::rng::ids;
+    use langevin_core::{Domain, Purpose, Seed};
+
+    use super::*;
+    use crate::element::Element;
+    use crate::lattice::Lattice;
+    use crate::space::Crystals;
+
+    fn salt(species: [&str; 2], edge: f64, off: f64) -> Crystal {
+        let cube = Lattice::from_parameters([edge; 3], [90.0; 3]).unwrap();
+        let species = species.map(|symbol| symbol.parse::<Element>().unwrap()).to_vec();
+        Crystal::new(cube, species, vec![[0.2; 3], [0.7 + off, 0.7, 0.7]]).unwrap()
+    }
+
+    const BASE: TemplateBase = TemplateBase { nearest: 2, within: 0.3, coords: 0.02, cells: 0.1 };
+
+    /// Each has the others as templates, with its own elements, but for the one whose atoms are too far off.
+    #[test]
+    fn lessons_lead_from_others_to_their_own() {
+        let all = vec![
+            salt(["Cs", "Cl"], 4.1, 0.0),
+            salt(["Rb", "Cl"], 3.9, 0.05),
+            salt(["Rb", "Br"], 4.0, 0.45),
+        ];
+        let templates = Templates::new(all);
+        let lessons = BASE.lessons(templates.crystals(), &templates, Some);
+        assert_eq!(lessons.len(), 2);
+        for lesson in &lessons {
+            let template = lesson.template.as_ref().unwrap();
+            assert_eq!(template.species(), lesson.crystal.species());
+            let edge = |crystal: &Crystal| crystal.lattice().lengths()[0];
+            let edges = [edge(&lesson.crystal), edge(template)].map(|x| (10.0 * x).round());
+            assert!([[41.0, 39.0], [39.0, 41.0]].contains(&edges), "{edges:?}");
+        }
+        let strict = TemplateBase { within: 0.01, ..BASE };
+        assert!(strict.lessons(templates.crystals(), &templates, Some).is_empty());
+        assert_eq!(TemplateBase { within: 0.0, ..BASE }.check().unwrap_err().key, "within");
+    }
+
+    /// 600 normal numbers of each kind: means of squares within five standard errors, 5·√(2/600) = 29 %.
+    #[test]
+    fn templates_are_disturbed_by_as_much_as_was_asked() {
+        let crystals = vec![salt(["Cs", "Cl"], 4.1, 0.0); 100];
+        let domain = Crystals::measured(&crystals).unwrap();
+        let x = domain.encode(&crystals).unwrap();
+        let mut rng = Rng::new(Seed(1), Purpose::Reference, ids(0, 100), 2);
+        let y = BASE.disturbed(&x, &mut rng).unwrap();
+        for (part, deviation) in [(COORDS_FACTOR, 0.02), (LATTICE_FACTOR, 0.1)] {
+            let step = (y.part(part) - x.part(part)).unwrap();
+            let step = (&step - (&step + 0.5).unwrap().floor().unwrap()).unwrap();
+            let square = step.sqr().unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!((square / (deviation * deviation) - 1.0).abs() < 0.29, "{part}: {square}");
+        }
+        let coords = y.part(COORDS_FACTOR).flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert!(coords.iter().all(|x| (0.0..1.0).contains(x)));
+    }
+}

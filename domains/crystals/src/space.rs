@@ -198,7 +198,8 @@ impl Domain for Crystals {
         let coords = state.part(COORDS_FACTOR).to_dtype(DType::F64)?.to_vec3::<f64>()?;
         let cells = state.part(LATTICE_FACTOR).to_dtype(DType::F64)?.to_vec2::<f64>()?;
         let species = state.part(SPECIES_FACTOR).to_vec2::<u32>()?;
-        let one = |((coords, cell), species): ((&Vec<Vec<f64>>, &Vec<f64>), &Vec<u32>)| {
+        let one = |i: usize| {
+            let (coords, cell, species) = (&coords[i], &cells[i], &species[i]);
             let none = |why: String| Error::Shape {
                 what: format!("a crystal: {why}"),
                 found: vec![species.len()],
@@ -213,7 +214,7 @@ impl Domain for Crystals {
             let frac = coords.iter().map(frac).collect();
             Crystal::new(lattice, elements, frac).map_err(|error| none(error.to_string()))
         };
-        coords.iter().zip(&cells).zip(&species).map(one).collect()
+        (0..coords.len()).map(one).collect()
     }
 }
 

@@ -35,11 +35,15 @@ pub struct Symmetrized {
 
 impl Crystal {
     /// The space group of the crystal, atoms being off by up to `tolerance` Å; nothing where the search finds no
-    /// group, as where atoms coincide.
+    /// group, or where two atoms are nearer to each other than four times the tolerance: which of them is meant could
+    /// not be told.
     ///
     /// # Source
     /// The search is that of the crate `moyo`, Shinohara, K. (2024).
     pub fn symmetry(&self, tolerance: f64) -> Option<Symmetry> {
+        if self.shortest_distance() < 4.0 * tolerance {
+            return None;
+        }
         let positions = self.frac_coords().iter().map(|f| Vector3::from(*f)).collect();
         let numbers = self.species().iter().map(|element| i32::from(element.number())).collect();
         let lattice = moyo::base::Lattice::from_basis(self.lattice().vectors());
@@ -143,6 +147,8 @@ mod tests {
         let both = vec![[0.0; 3], [0.0; 3]];
         let heap = Crystal::new(*salt(0.0).lattice(), vec![Element::C; 2], both).unwrap();
         assert_eq!(heap.symmetry(0.1), None);
+        // Sodium and chlorine are 2.8 Å apart.
+        assert_eq!(salt(0.0).symmetry(0.71), None);
     }
 
     /// What was nearly rock salt is rock salt to the last digits, in the same cell, and atoms moved by what they were off.

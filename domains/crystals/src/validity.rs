@@ -20,21 +20,29 @@ impl Crystal {
     /// # Source
     /// CDVAE, Xie et al. (2022), arXiv:2110.06197, as all after it.
     pub fn has_room(&self) -> bool {
-        let frac = self.frac_coords();
-        (0..self.len()).all(|i| {
-            (0..i).all(|j| self.shortest_distance(&minus(&frac[j], &frac[i])) >= LEAST_DISTANCE)
-        })
+        self.shortest_distance() >= LEAST_DISTANCE
     }
 
-    /// Length in Å of the fractional difference `delta` to the nearest of the images around it.
-    fn shortest_distance(&self, delta: &[f64; 3]) -> f64 {
+    /// The shortest distance of two atoms in Å, over all images; infinite for a lone atom, whose own images do not
+    /// count, and exact below 3 Å.
+    pub fn shortest_distance(&self) -> f64 {
+        let frac = self.frac_coords();
+        let pairs = (0..self.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let distances = pairs.map(|(i, j)| self.distance(&minus(&frac[j], &frac[i])));
+        distances.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Length in Å of the fractional difference `delta` to the nearest of the images around it; exact below 3 Å.
+    fn distance(&self, delta: &[f64; 3]) -> f64 {
+        /// Images this near are found, in Å.
+        const REACH: f64 = 3.0;
         // A cell may be far from reduced, so that images beyond the first ones are nearest: as many are looked
-        // at along each axis as could come within the distance that is asked for.
+        // at along each axis as could come within reach.
         let lattice = self.lattice();
         let delta = delta.map(nearest);
         let reach = lattice
             .reciprocal_lengths()
-            .map(|star| (LEAST_DISTANCE * star / std::f64::consts::TAU + 0.5).ceil() as i32);
+            .map(|star| (REACH * star / std::f64::consts::TAU + 0.5).ceil() as i32);
         let mut shortest = f64::INFINITY;
         for a in -reach[0]..=reach[0] {
             for b in -reach[1]..=reach[1] {
@@ -117,6 +125,7 @@ mod tests {
         let skew = Lattice::new([[10.0, 0.0, 0.0], [29.8, 0.4, 0.0], [0.0, 0.0, 9.0]]).unwrap();
         let frac = vec![[0.0; 3], skew.fractional(&[-0.1, 0.2, 0.0])];
         assert!(!Crystal::new(skew, vec![Element::C; 2], frac).unwrap().has_room());
+        assert!((pair(cube, [0.5, 0.0, 0.0]).shortest_distance() - 2.0).abs() < 1e-12);
         assert!((pair(cube, [0.5; 3]).density() - 24.022 / 64.0 * 1.66054).abs() < 1e-4);
     }
 

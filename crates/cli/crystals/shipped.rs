@@ -1,0 +1,19 @@
+//! Models that are part of the program.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::sample::Trained;
+use crate::trained::Shipped;
+
+const MODELS: [Shipped; 1] =
+    [("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice())];
+
+/// The model that `path` stands for, and its hash.
+///
+/// # Errors
+/// As [`Trained::find`].
+pub fn read(path: &Path) -> Result<(Trained, String)> {
+    Trained::find(path, &MODELS)
+}
