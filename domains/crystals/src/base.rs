@@ -105,7 +105,7 @@ mod tests {
         Crystal::new(cube, species, vec![[0.2; 3], [0.7 + off, 0.7, 0.7]]).unwrap()
     }
 
-    const BASE: TemplateBase = TemplateBase { nearest: 2, within: 0.3, coords: 0.02, cells: 0.1 };
+    const BASE: TemplateBase = TemplateBase { nearest: 2, within: 0.2, coords: 0.02, cells: 0.1 };
 
     /// Each has the others as templates, with its own elements, but for the one whose atoms are too far off.
     #[test]
