@@ -111,7 +111,8 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
     assert_eq!(numbers["metrics"]["crystals"], 9.0);
     for (args, message) in [
         (&["--formula", "CsI"][..], "--formula CsI: found I, allowed: O Cl Ca Ti Br Rb Sr Cs"),
-        (&["--formula", "CsCl", "--z", "3"], "found 6 atoms, allowed: up to 5"),
+        (&["--formula", "CsCl", "--z", "3"], "found 6 atoms, allowed: 2 to 5"),
+        (&["--formula", "Cs"], "found 1 atoms, allowed: 2 to 5, as the model saw"),
         (&["--atoms", "9"], "allowed: 2 to 5"),
         (&["--pool", "train.extxyz"], "--pool: found a model whose paths begin at noise"),
         (&["--anneal", "lattices=3"], "method.anneal.lattices"),

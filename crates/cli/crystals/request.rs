@@ -114,11 +114,12 @@ fn make(Asked { name, species }: &Asked, domain: &Crystals) -> Result<Make> {
         let known: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
         return refused(format!("{name}: found {stranger}, allowed: {}", known.join(" ")));
     }
-    let (_, most) = bounds(domain);
-    if species.len() > most {
+    let (least, most) = bounds(domain);
+    if !(least..=most).contains(&species.len()) {
         let found = species.len();
+        let allowed = if least == most { format!("{least}") } else { format!("{least} to {most}") };
         return refused(format!(
-            "{name}: found {found} atoms, allowed: up to {most}, the most that the model saw"
+            "{name}: found {found} atoms, allowed: {allowed}, as the model saw"
         ));
     }
     Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?), nth: 0 })
