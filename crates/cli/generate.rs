@@ -109,4 +109,18 @@ impl Generation<'_> {
         let x = process.departure(&x_1, self.grid.times()[0])?;
         Ok(Chunk { places, x })
     }
+
+    /// Chunks of reference samples for groups of places, each with its process.
+    ///
+    /// # Errors
+    /// [`langevin_core::Error::Tensor`] only.
+    pub fn depart_all(&self, groups: Vec<(Process, Vec<usize>)>) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        for (process, places) in groups {
+            for places in places.chunks(self.chunk) {
+                chunks.push(self.depart(&process, places.to_vec())?);
+            }
+        }
+        Ok(chunks)
+    }
 }

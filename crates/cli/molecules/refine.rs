@@ -13,7 +13,7 @@ use langevin_datasets::{check_molecule_target, read_molecules, write_molecules};
 use langevin_molecules::record::Molecule;
 use langevin_molecules::space::{SPECIES, SPECIES_FACTOR};
 
-use super::sample::{Trained, decoded, with_bonds_if_held};
+use super::sample::{Trained, with_bonds_if_held};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generation};
@@ -133,7 +133,7 @@ impl RefineArgs {
             Ok(Counted::new(trained.denoiser_of(condition), tally))
         };
         let done = generation.carry(&chunks, denoiser_of, || Silent)?;
-        let refined = decoded(trained, &chunks, &done.x, rough.len())?;
+        let refined = trained.decoded(&chunks, &done.x, rough.len())?;
         let keep = |(refined, rough): (Option<Molecule>, &Molecule)| -> Result<Molecule> {
             let refined =
                 refined.context("atoms of a refined molecule came to lie in one place")?;

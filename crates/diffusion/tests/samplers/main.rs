@@ -1,5 +1,6 @@
 //! Samplers against closed forms: moments, order of convergence, laws, product spaces, batches.
 
+mod annealing;
 mod convergence;
 mod gaussian;
 mod laws;
