@@ -28,6 +28,9 @@ pub struct Method {
     pub hide_condition: f64,
     /// The law of x_t.
     pub path: PathConfig,
+    /// The laws of factors that follow another path than `path`, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, PathConfig>,
     /// Which reference sample goes with which datum.
     pub coupling: CouplingConfig,
     /// Weights of the factors' losses, by name; 1 where none is given.
@@ -52,6 +55,8 @@ pub struct Method {
 /// The products of a method.
 pub struct MethodPlan {
     pub path: Arc<dyn Path>,
+    /// Of factors that follow another one.
+    pub paths: BTreeMap<String, Arc<dyn Path>>,
     pub coupling: Arc<dyn Coupling>,
     pub objective: Arc<dyn Objective>,
     pub sampler: Arc<dyn Sampler>,
@@ -94,6 +99,13 @@ impl Method {
         }
         let path = self.path.build().map_err(within("path"))?;
         self.sampler.check(path.as_ref()).map_err(within("sampler"))?;
+        let mut paths = BTreeMap::new();
+        for (name, config) in &self.paths {
+            let within = |error: ConfigError| error.within(name).within("paths").within("method");
+            let path = config.build().map_err(within)?;
+            self.sampler.check(path.as_ref()).map_err(within)?;
+            paths.insert(name.clone(), path);
+        }
         let divides = matches!(self.head, Head::Noise | Head::Score | Head::Edm { .. });
         if divides && path.coefficients(path.start()).alpha == 0.0 {
             let allowed = "clean, v or velocity on a path that ends in the reference alone";
@@ -105,18 +117,20 @@ impl Method {
             sampler: self.sampler.build().map_err(within("sampler"))?,
             grid: self.grid.build(path.as_ref()).map_err(within("grid"))?,
             path,
+            paths,
         })
     }
 }
 
 impl Method {
-    /// The process on `space`, its losses weighted.
+    /// The process on `space`, each factor on its path, its losses weighted.
     ///
     /// # Errors
-    /// If a weight is given to a factor that the space lacks.
+    /// If something is said of a factor that the space lacks.
     pub fn process(&self, space: &Space, plan: &MethodPlan) -> AnyResult<Process> {
         let names: Vec<&str> = space.factors().map(|(name, _)| name).collect();
         let all = self.weights.keys().map(|name| ("weights", name));
+        let all = all.chain(self.paths.keys().map(|name| ("paths", name)));
         let all = all.chain(self.give.keys().map(|name| ("give", name)));
         let all = all.chain(self.anneal.keys().map(|name| ("anneal", name)));
         if let Some((section, stranger)) =
@@ -128,7 +142,8 @@ impl Method {
         }
         let weight = |name: &str| self.weights.get(name).copied().unwrap_or(1.0);
         let anneal = |name: &str| self.anneal.get(name).copied().unwrap_or(0.0);
-        Ok(Process::new(space, plan.path.clone()).weighted(weight).annealed(anneal))
+        let path = |name: &str| plan.paths.get(name).unwrap_or(&plan.path).clone();
+        Ok(Process::with_paths(space, path).weighted(weight).annealed(anneal))
     }
 
     /// What is given of `space` in a part of the training: classes, and a piece of points.

@@ -9,6 +9,7 @@ mod choice;
 mod config_file;
 mod crystals;
 mod data;
+mod element_colour;
 mod experiment;
 mod generate;
 mod model;

@@ -1,5 +1,6 @@
 //! A model ready to be sampled from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Trained<E: Experiment> {
     pub plan: Plan<E::Network>,
     pub domain: E::Domain,
     pub process: Process,
+    /// What the model file says beside the weights.
+    pub metadata: BTreeMap<String, String>,
     network: Arc<dyn Network>,
 }
 
@@ -72,11 +75,12 @@ impl<E: Experiment> Trained<E> {
     pub fn new(experiment: E, domain: E::Domain, weights: ModelFile) -> Result<Self> {
         let plan = experiment.plan().map_err(bad_input)?;
         let process = experiment.method().process(&domain.space(), &plan.method)?;
-        let network = Builder::frozen(weights.tensors, DType::F32, |builder| {
+        let ModelFile { tensors, metadata } = weights;
+        let network = Builder::frozen(tensors, DType::F32, |builder| {
             experiment.network(builder, &plan.network, &domain, &process)
         })
         .map_err(bad_input)?;
-        Ok(Self { experiment, plan, domain, process, network: Arc::from(network) })
+        Ok(Self { experiment, plan, domain, process, metadata, network: Arc::from(network) })
     }
 
     /// The denoiser of samples of which `condition` is asked.

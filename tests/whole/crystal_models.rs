@@ -125,6 +125,74 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
     CRYSTALS.refused(folder, &["sample", "run", "--out", "no.vasp"], "no.vasp");
 }
 
+/// Groups hold on the whole way, volumes to rounding, systems without exception.
+#[test]
+fn constraints_are_kept_exactly() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = |more: &[&str]| {
+        let all = ["sample", "run", "--out", "out.extxyz", "--count", "6", "--force", "--quiet"];
+        CRYSTALS.done(folder, &[&all[..], more].concat());
+        langevin_datasets::read_crystals(&folder.join("out.extxyz"), false).unwrap().crystals
+    };
+    let group = |crystal: &langevin_crystals::record::Crystal| {
+        crystal.symmetry(1e-4).map_or(0, |symmetry| symmetry.number.get())
+    };
+    let cubic = sample(&["--formula", "SrTiO3", "--space-group", "221"]);
+    assert!(cubic.iter().all(|crystal| group(crystal) == 221));
+    let free = sample(&["--formula", "SrTiO3"]);
+    assert!(free.iter().all(|crystal| group(crystal) < 221));
+    // P4mm, a polar subgroup: the operations of one of its supergroups are a multiple of its eight.
+    let polar = sample(&["--formula", "SrTiO3", "--space-group", "99", "--volume", "12.5"]);
+    for crystal in &polar {
+        let found = crystal.symmetry(1e-4).expect("atoms are apart").operations.len();
+        assert_eq!(found % 8, 0, "{}", group(crystal));
+        assert!((crystal.lattice().volume() / 5.0 - 12.5).abs() < 1e-6);
+    }
+    let salts = sample(&["--system", "Cs-Cl"]);
+    let allowed =
+        |element: &&langevin_crystals::element::Element| ["Cs", "Cl"].contains(&element.symbol());
+    assert!(salts.iter().flat_map(|crystal| crystal.species()).all(|one| allowed(&one)));
+    for (args, message) in [
+        (&["--formula", "SrTiO3", "--space-group", "231"][..], "found 231, allowed: 1 to 230"),
+        (&["--space-group", "221"], "--space-group: found no composition"),
+        (&["--formula", "SrTiO3", "--space-group", "227"], "3 O, 1 Ti, 1 Sr"),
+        (&["--system", "Cs-Xx"], "--system Cs-Xx"),
+        (&["--system", "Cs-I"], "--system: found I, allowed: O Cl"),
+        (&["--volume", "0"], "--volume"),
+    ] {
+        let all = [&["sample", "run", "--out", "no.cif"], args].concat();
+        CRYSTALS.refused(folder, &all, message);
+        assert!(!folder.join("no.cif").exists());
+    }
+}
+
+/// A model that was calibrated tells confidences, of candidates in their order, as it was calibrated and not otherwise.
+#[test]
+fn candidates_come_ranked_with_confidence() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let calibrate = ["calibrate", "run", "--count", "3", "--out", "known.safetensors"];
+    CRYSTALS.refused(folder, &calibrate, "--like");
+    CRYSTALS.done(folder, &[&calibrate[..], &["--like", "train.extxyz"]].concat());
+    let sample = |model: &str, count: &str| {
+        let all = ["sample", model, "--formula", "CsCl", "--count", count, "--rank", "--force"];
+        CRYSTALS.done(folder, &[&all[..], &["--out", "r.extxyz"]].concat());
+        text(folder, "r.extxyz")
+    };
+    let ranked = sample("known.safetensors", "3");
+    assert_eq!(ranked.matches("confidence=").count(), 3, "{ranked}");
+    assert_eq!(ranked.matches("support=").count(), 3);
+    for (model, count) in [("known.safetensors", "4"), ("run", "3")] {
+        let ranked = sample(model, count);
+        assert!(ranked.contains("support=") && !ranked.contains("confidence="), "{ranked}");
+    }
+    let free = ["sample", "run", "--rank", "--out", "no.cif"];
+    CRYSTALS.refused(folder, &free, "--rank: found no composition");
+}
+
 /// Coordinates that are blurred instead of led along geodesics: the diffusion of the torus, other crystals by the same
 /// seeds.
 #[test]
@@ -142,6 +210,26 @@ fn coordinates_can_be_diffused() {
         crystals
     };
     assert_ne!(made("wrapped_normal"), made("geodesic"));
+}
+
+/// Coordinates under the law of DiffCSP, cells under another: what sampling knows of both.
+#[test]
+fn factors_may_follow_paths_of_their_own() {
+    let config = SMALL
+        .replace("hold_out = 4", "hold_out = 4\nmotion = \"wrapped_normal\"")
+        .replace(
+            "anneal = { coords = 2.0 }",
+            "paths.coords = { kind = \"variance_exploding\", sigma_min = 0.005, sigma_max = 0.5 }",
+        )
+        .replace("path = { kind = \"linear\" }", "path = { kind = \"cosine\" }");
+    let folder = prepared(&config);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    CRYSTALS.done(folder, &["sample", "run", "--count", "4", "--out", "a.extxyz"]);
+    assert_eq!(text(folder, "a.extxyz").matches("Lattice=").count(), 4);
+    let stranger = prepared(&config.replace("paths.coords", "paths.coord"));
+    let train = ["train", "small.toml", "--out", "run"];
+    CRYSTALS.refused(stranger.path(), &train, "method.paths.coord");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use langevin_crystals::element::Element;
 use langevin_crystals::formula::Formula;
+use langevin_crystals::record::Crystal;
 use serde::Serialize;
 
 use crate::size_range::SizeRange;
@@ -38,6 +39,14 @@ pub struct Asked {
 }
 
 impl CompositionArgs {
+    /// The crystals of --like; nothing without it.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn references(&self) -> Result<Option<Vec<Crystal>>> {
+        self.like.as_ref().map(|path| super::read(path, false)).transpose()
+    }
+
     /// The cells; nothing where none is asked for.
     ///
     /// # Errors
@@ -51,9 +60,10 @@ impl CompositionArgs {
             };
             return Ok(Some((least..=most).map(of).collect()));
         }
-        let Some(path) = &self.like else { return Ok(None) };
-        let crystals = super::read(path, false)?;
-        let of = |(i, crystal): (usize, &langevin_crystals::record::Crystal)| Asked {
+        let (Some(path), Some(crystals)) = (&self.like, self.references()?) else {
+            return Ok(None);
+        };
+        let of = |(i, crystal): (usize, &Crystal)| Asked {
             name: format!("--like {}: crystal {}", path.display(), i + 1),
             species: crystal.species().to_vec(),
         };

@@ -1,10 +1,16 @@
 //! `langevin crystals`.
 
+mod calibrate;
+mod candidates;
 mod compositions;
+mod constraints;
 mod convert;
 mod evaluate;
 mod experiment;
 mod match_;
+mod measure;
+mod page;
+mod pictures;
 mod rank;
 mod request;
 mod retrieve;
@@ -34,6 +40,8 @@ pub enum CrystalsCommand {
     Retrieve(retrieve::RetrieveArgs),
     /// Order candidate structures by what most of them agree on, with a confidence.
     Rank(rank::RankArgs),
+    /// Learn how often a model's first candidate is right.
+    Calibrate(Box<calibrate::CalibrateArgs>),
     /// Measure crystals of any file: validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
     /// Tell which crystals are the same structure, and how far apart they are.
@@ -53,6 +61,7 @@ impl CrystalsCommand {
             Self::Sample(args) => args.run(),
             Self::Retrieve(args) => args.run(),
             Self::Rank(args) => args.run(),
+            Self::Calibrate(args) => args.run(),
             Self::Evaluate(args) => args.run(),
             Self::Match(args) => args.run(),
             Self::Convert(args) => args.run(),

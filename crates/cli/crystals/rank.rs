@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use langevin_crystals::matcher::Matcher;
-use langevin_crystals::ranking::ranked;
 use langevin_crystals::record::Crystal;
 use langevin_datasets::write_crystals;
 use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use langevin_uq::calibration::{Isotonic, expected_calibration_error, reliability};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use super::candidates::{Calibration, Group, Hits};
 use super::read;
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
@@ -57,24 +56,8 @@ pub struct RankArgs {
     options: RunOptions,
 }
 
-/// What a calibration file holds.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Calibration {
-    generated_by: String,
-    candidates: usize,
-    compositions: usize,
-    confidence: Isotonic,
-}
-
 /// Classes of the reliability diagram.
 const BINS: usize = 10;
-
-/// The candidates of a composition, in their order.
-struct Group {
-    crystals: Vec<Crystal>,
-    supports: Vec<f64>,
-}
 
 impl RankArgs {
     /// Reads, orders, compares and writes.
@@ -97,8 +80,9 @@ impl RankArgs {
             ));
         }
         let matcher = Matcher::prediction();
-        let groups: Vec<Group> = pool
-            .install(|| crystals.par_chunks(count).map(|chunk| group(&matcher, chunk)).collect());
+        let groups: Vec<Group> = pool.install(|| {
+            crystals.par_chunks(count).map(|chunk| Group::of(&matcher, chunk)).collect()
+        });
         if let Some(path) = &self.against {
             let references = read(path, false)?;
             if references.len() != groups.len() {
@@ -112,15 +96,9 @@ impl RankArgs {
                 pairs.map(|(group, reference)| Hits::of(&matcher, group, reference)).collect()
             });
             if let Some(out) = &self.calibrate {
-                let learnt = learn(&groups, &hits)?;
-                let calibration = Calibration {
-                    generated_by: concat!("langevin ", env!("CARGO_PKG_VERSION")).into(),
-                    candidates: count,
-                    compositions: groups.len(),
-                    confidence: learnt.clone(),
-                };
+                let calibration = Calibration::learnt(&groups, &hits, count, None)?;
                 write_whole(out, serde_json::to_string_pretty(&calibration)?.as_bytes())?;
-                confidence = Some(learnt);
+                confidence = Some(calibration.confidence);
             }
             self.report(&groups, &hits, confidence.as_ref())?;
         }
@@ -132,11 +110,10 @@ impl RankArgs {
 
     fn report(&self, groups: &[Group], hits: &[Hits], confidence: Option<&Isotonic>) -> Result<()> {
         let mean = |of: &dyn Fn(&Hits) -> f64| hits.iter().map(of).sum::<f64>() / hits.len() as f64;
-        let first = |hits: &Hits| f64::from(u8::from(hits.each[0].is_some()));
-        let matched: Vec<f64> = hits.iter().filter_map(|hits| hits.each[0]).collect();
-        let single =
-            |hits: &Hits| hits.each.iter().flatten().count() as f64 / hits.each.len() as f64;
-        let any = |hits: &Hits| f64::from(u8::from(hits.each.iter().any(Option::is_some)));
+        let first = |hits: &Hits| f64::from(u8::from(hits.0[0].is_some()));
+        let matched: Vec<f64> = hits.iter().filter_map(|hits| hits.0[0]).collect();
+        let single = |hits: &Hits| hits.0.iter().flatten().count() as f64 / hits.0.len() as f64;
+        let any = |hits: &Hits| f64::from(u8::from(hits.0.iter().any(Option::is_some)));
         let mut numbers = vec![
             ("match rate of the first", mean(&first)),
             ("RMSE of the first", matched.iter().sum::<f64>() / matched.len() as f64),
@@ -147,7 +124,7 @@ impl RankArgs {
         if let Some(confidence) = confidence {
             let said: Vec<f64> =
                 groups.iter().map(|group| confidence.at(group.supports[0])).collect();
-            let outcomes: Vec<bool> = hits.iter().map(|hits| hits.each[0].is_some()).collect();
+            let outcomes: Vec<bool> = hits.iter().map(|hits| hits.0[0].is_some()).collect();
             diagram = reliability(&said, &outcomes, BINS)?;
             numbers.push(("mean confidence", said.iter().sum::<f64>() / said.len() as f64));
             numbers.push(("expected calibration error", expected_calibration_error(&diagram)));
@@ -174,16 +151,7 @@ impl RankArgs {
 
     fn write(&self, out: &Path, groups: Vec<Group>, confidence: Option<&Isotonic>) -> Result<()> {
         let keep = self.keep.map_or(usize::MAX, NonZeroUsize::get);
-        let labelled = |(crystal, support): (Crystal, f64)| {
-            let crystal = crystal.with_label("support", support);
-            match confidence {
-                Some(confidence) => crystal.with_label("confidence", confidence.at(support)),
-                None => crystal,
-            }
-        };
-        let all = groups.into_iter().flat_map(|group| {
-            group.crystals.into_iter().zip(group.supports).take(keep).map(labelled)
-        });
+        let all = groups.into_iter().flat_map(|group| group.labelled(keep, confidence));
         let all: Vec<Crystal> = all.collect();
         let program = concat!("langevin ", env!("CARGO_PKG_VERSION"), ", from ").to_string();
         let provenance = [("ranked_by".to_string(), program + &self.file.to_string_lossy())];
@@ -193,37 +161,6 @@ impl RankArgs {
         }
         Ok(())
     }
-}
-
-/// Distances of the candidates of a composition from the real structure, in their order.
-struct Hits {
-    each: Vec<Option<f64>>,
-}
-
-impl Hits {
-    fn of(matcher: &Matcher, group: &Group, reference: &Crystal) -> Self {
-        let reference = matcher.reduce(reference);
-        let one = |crystal: &Crystal| {
-            let distance = matcher.distance_of_reduced(&matcher.reduce(crystal), &reference);
-            distance.map(|distance| distance.rms)
-        };
-        Self { each: group.crystals.iter().map(one).collect() }
-    }
-}
-
-fn group(matcher: &Matcher, candidates: &[Crystal]) -> Group {
-    let order = ranked(matcher, candidates);
-    Group {
-        crystals: order.iter().map(|ranked| candidates[ranked.candidate].clone()).collect(),
-        supports: order.iter().map(|ranked| ranked.support).collect(),
-    }
-}
-
-/// How often the first of a group is right, by its support.
-fn learn(groups: &[Group], hits: &[Hits]) -> Result<Isotonic> {
-    let supports: Vec<f64> = groups.iter().map(|group| group.supports[0]).collect();
-    let outcomes: Vec<bool> = hits.iter().map(|hits| hits.each[0].is_some()).collect();
-    Ok(Isotonic::fit(&supports, &outcomes)?)
 }
 
 fn calibration(path: &Path, candidates: usize) -> Result<Calibration> {

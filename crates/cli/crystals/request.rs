@@ -3,11 +3,14 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use langevin_core::{Condition, Error, Purpose, Rng, Seed};
+use langevin_crystals::constraint::Constraint;
 use langevin_crystals::network::GivenSpecies;
+use langevin_crystals::record::Crystal;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
 use serde::Serialize;
 
 use super::compositions::{Asked, CompositionArgs};
+use super::constraints::{ConstraintArgs, Constraints};
 use super::sample::Trained;
 use super::start::{Start, StartArgs};
 use crate::generate::Chunk;
@@ -24,6 +27,9 @@ pub struct RequestArgs {
     #[command(flatten)]
     #[serde(flatten)]
     start: StartArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    constraints: ConstraintArgs,
     /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
@@ -45,6 +51,7 @@ pub struct Make {
 pub struct Request {
     kind: Kind,
     start: Option<Start>,
+    constraints: Constraints,
     /// Whether the network is told that species are given.
     tells: bool,
 }
@@ -57,6 +64,14 @@ enum Kind {
 }
 
 impl RequestArgs {
+    /// The crystals whose compositions are asked for, where they are those of a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn references(&self) -> Result<Option<Vec<Crystal>>> {
+        self.compositions.references()
+    }
+
     /// Everything checked against `trained`.
     ///
     /// # Errors
@@ -84,7 +99,15 @@ impl RequestArgs {
             Kind::Sizes(_) => &[],
         };
         let start = self.start.plan(trained, makes, seed)?;
-        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind, start })
+        let constraints = self.constraints.plan(domain, makes, seed)?;
+        let sampler = &trained.experiment.method.sampler;
+        if sampler.draws_noise() && (self.constraints.has_group() || self.start.keeps_symmetry()) {
+            return refused(format!(
+                "--space-group, --keep-symmetry: found the sampler {sampler:?}, whose noise breaks symmetry, allowed: \
+                 euler, heun without churn, ddim with eta=0, dpm_solver, unipc or adaptive"
+            ));
+        }
+        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind, start, constraints })
     }
 
     fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
@@ -168,24 +191,36 @@ impl Request {
         if self.tells { Condition::none().giving(SPECIES_FACTOR) } else { Condition::none() }
     }
 
-    /// `chunk` of reference samples that become `makes`: at templates, where the model begins there.
+    /// `chunk` of reference samples that become `makes`, where their paths begin, and a constraint for each.
     ///
     /// # Errors
-    /// [`langevin_core::Error::Tensor`] only.
+    /// [`langevin_core::Error::Tensor`]; [`langevin_core::Error::Shape`] where no structure of a group was found.
     pub fn begin(
         &self,
         chunk: Chunk,
         makes: &[Make],
         domain: &Crystals,
-    ) -> langevin_core::Result<Chunk> {
+    ) -> langevin_core::Result<(Chunk, Vec<Constraint>)> {
         let species = chunk.places.iter().map(|&place| makes[place].species.clone());
-        let Some(species) = species.collect::<Option<Vec<_>>>() else { return Ok(chunk) };
-        let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
-        let x = chunk.x.with_part(SPECIES_FACTOR, &species);
-        let chunk = Chunk { x, ..chunk };
-        match &self.start {
-            Some(start) => start.begin(chunk, makes, domain),
-            None => Ok(chunk),
-        }
+        let (chunk, orbits) = match species.collect::<Option<Vec<_>>>() {
+            None => {
+                let none = vec![None; chunk.places.len()];
+                (chunk, none)
+            }
+            Some(species) => {
+                let species = Tensor::new(species, &Device::Cpu).map_err(Error::from)?;
+                let x = chunk.x.with_part(SPECIES_FACTOR, &species);
+                let chunk = Chunk { x, ..chunk };
+                match &self.start {
+                    Some(start) => start.begin(chunk, makes, domain)?,
+                    None => self.constraints.begin(chunk, makes, domain)?,
+                }
+            }
+        };
+        let constraints: Vec<Constraint> =
+            orbits.into_iter().map(|orbits| self.constraints.of(orbits)).collect();
+        // The noise of templates is no more symmetric than that of atoms.
+        let x = domain.finished(&chunk.x, &constraints)?;
+        Ok((Chunk { x, ..chunk }, constraints))
     }
 }

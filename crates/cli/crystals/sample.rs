@@ -1,14 +1,19 @@
 //! `langevin crystals sample`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use langevin_core::{Counted, Seed, Silent};
+use langevin_core::{Counted, Denoiser, Seed, Silent, Tally};
+use langevin_crystals::constraint::{Constrained, Constraint};
+use langevin_crystals::matcher::Matcher;
 use langevin_crystals::record::Crystal;
 use langevin_datasets::write_crystals;
+use rayon::prelude::*;
 
+use super::candidates::{Calibration, Group};
 use super::experiment::CrystalsExperiment;
 use super::request::{Make, Request, RequestArgs};
 use super::shipped;
@@ -16,7 +21,7 @@ use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// A trained model of crystals.
 pub type Trained = crate::trained::Trained<CrystalsExperiment>;
@@ -45,6 +50,10 @@ pub struct SampleArgs {
     /// space group becomes a label.
     #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
     symmetrize: Option<f64>,
+    /// Put the candidates of each composition in order: first what most of them agree on, with labels support and, if
+    /// the model is calibrated for such samples, confidence.
+    #[arg(long)]
+    rank: bool,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
@@ -70,16 +79,22 @@ impl SampleArgs {
         let count = self.count.get();
         let total = count * request.compositions().unwrap_or(1);
         langevin_datasets::check_crystal_target(&self.out, total).map_err(bad_input)?;
+        let calibration = self.calibration(&trained, &request)?;
         let bar = SharedProgress::new("sample", total as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let (seed, batch) = (Seed(self.seed), self.batch.get());
         let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
         bar.finish();
-        let mut crystals: Vec<Crystal> = drawn.crystals.into_iter().flatten().collect();
-        let failed = total - crystals.len();
+        let failed = drawn.crystals.iter().filter(|crystal| crystal.is_none()).count();
         if failed > 0 {
             eprintln!("warning: {failed} samples have a cell without volume and are left out");
         }
+        let mut crystals = match calibration {
+            None => drawn.crystals.into_iter().flatten().collect(),
+            Some(calibration) => {
+                pool.install(|| ordered(&drawn.crystals, count, calibration.as_ref()))
+            }
+        };
         if let Some(tolerance) = self.symmetrize {
             crystals = pool.install(|| super::symmetrized(crystals, tolerance));
         }
@@ -95,6 +110,35 @@ impl SampleArgs {
         }
         Ok(Ending::Done)
     }
+}
+
+impl SampleArgs {
+    /// Whether candidates are to be ranked, and what tells their confidence.
+    fn calibration(
+        &self,
+        trained: &Trained,
+        request: &Request,
+    ) -> Result<Option<Option<Calibration>>> {
+        if self.rank && request.compositions().is_none() {
+            return refused("--rank: found no composition, needed: --formula or --like");
+        }
+        self.rank.then(|| super::calibrate::of_model(trained, self.count.get())).transpose()
+    }
+}
+
+/// `drawn`, `count` of each composition, in the order in which to look at them.
+fn ordered(
+    drawn: &[Option<Crystal>],
+    count: usize,
+    calibration: Option<&Calibration>,
+) -> Vec<Crystal> {
+    let matcher = Matcher::prediction();
+    let one = |candidates: &[Option<Crystal>]| -> Vec<Crystal> {
+        let candidates: Vec<Crystal> = candidates.iter().flatten().cloned().collect();
+        let group = Group::of(&matcher, &candidates);
+        group.labelled(count, calibration.map(|calibration| &calibration.confidence)).collect()
+    };
+    drawn.par_chunks(count).flat_map_iter(one).collect()
 }
 
 /// Crystals in the order of their numbers; nothing where a sample is none.
@@ -118,14 +162,31 @@ pub fn draw(
     let generation = trained.generation(seed, batch, finished);
     let makes = request.draw(seed, count);
     let chunks = chunks(trained, &generation, &makes)?;
-    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, &makes, &trained.domain));
-    let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
-    let Generated { x, evaluations, .. } = generation.carry(
-        &chunks,
-        |_, tally| Ok(Counted::new(trained.denoiser_of(request.condition()), tally)),
-        || Silent,
-    )?;
+    let begun = chunks.into_iter().map(|chunk| request.begin(chunk, &makes, &trained.domain));
+    let (chunks, constraints): (Vec<Chunk>, Vec<Arc<[Constraint]>>) =
+        begun.collect::<langevin_core::Result<Vec<_>>>()?.into_iter().map(shared).unzip();
+    let of_first: HashMap<usize, &Arc<[Constraint]>> =
+        chunks.iter().map(|chunk| chunk.places[0]).zip(&constraints).collect();
+    let denoiser_of = |chunk: &Chunk, tally: &Tally| {
+        let denoiser = Counted::new(trained.denoiser_of(request.condition()), tally);
+        let own = of_first[&chunk.places[0]].clone();
+        let free = own.iter().all(Constraint::is_none);
+        Ok(if free {
+            Box::new(denoiser) as Box<dyn Denoiser>
+        } else {
+            Box::new(Constrained::new(denoiser, &trained.domain, own))
+        })
+    };
+    let Generated { x, evaluations, .. } = generation.carry(&chunks, denoiser_of, || Silent)?;
+    let ends = x.iter().zip(&constraints);
+    let x = ends.map(|(x, own)| trained.domain.finished(x, own));
+    let x = x.collect::<langevin_core::Result<Vec<_>>>()?;
     Ok(Drawn { crystals: trained.decoded(&chunks, &x, makes.len())?, evaluations })
+}
+
+/// A chunk with its constraints, which threads share.
+fn shared((chunk, constraints): (Chunk, Vec<Constraint>)) -> (Chunk, Arc<[Constraint]>) {
+    (chunk, constraints.into())
 }
 
 /// Samples of one size together, the largest first, so that threads end at about the same time.

@@ -1,12 +1,14 @@
 //! Where paths begin that do not begin at noise: at the structures of known crystals.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use langevin_core::{Domain, Error, Purpose, Rng, SampleId, Seed, State};
 use langevin_crystals::base::TemplateBase;
 use langevin_crystals::baselines::{Likeness, Template, Templates};
 use langevin_crystals::element::Element;
+use langevin_crystals::orbits::Orbits;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
 use serde::Serialize;
 
@@ -25,16 +27,29 @@ pub struct StartArgs {
     /// Begin at noise where no structure with such numbers of atoms is known, and say how often.
     #[arg(long, requires = "pool")]
     fill_unknown: bool,
+    /// Keep the symmetry that a template has within so many Å on the whole way.
+    #[arg(long, value_name = "ANGSTROM", requires = "pool", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    keep_symmetry: Option<f64>,
 }
 
 /// Where the paths of a model begin that was trained from templates.
 pub struct Start {
     templates: Templates,
     base: TemplateBase,
+    /// Within which symmetry is found and kept, in Å.
+    keep: Option<f64>,
     seed: Seed,
 }
 
+/// A state of one sample at its template, and how the template's group acts on it where that is kept.
+type Begun = (State, Option<Arc<Orbits>>);
+
 impl StartArgs {
+    /// Whether templates' symmetry is kept.
+    pub fn keeps_symmetry(&self) -> bool {
+        self.keep_symmetry.is_some()
+    }
+
     /// Where paths to `makes` begin; nothing for a model whose paths begin at noise.
     ///
     /// # Errors
@@ -51,7 +66,7 @@ impl StartArgs {
             (Some(base), false) => {
                 let templates = Templates::new(super::experiment::read(&self.pool)?);
                 self.check_known(&templates, makes, &trained.domain)?;
-                Ok(Some(Start { templates, base, seed }))
+                Ok(Some(Start { templates, base, keep: self.keep_symmetry, seed }))
             }
         }
     }
@@ -82,7 +97,7 @@ fn elements(classes: &[u32], domain: &Crystals) -> Vec<Element> {
 }
 
 impl Start {
-    /// `chunk`, its samples at their templates with the noise of the base.
+    /// `chunk`, its samples at their templates with the noise of the base, and their orbits.
     ///
     /// # Errors
     /// [`langevin_core::Error::Tensor`] only.
@@ -91,22 +106,24 @@ impl Start {
         chunk: Chunk,
         makes: &[Make],
         domain: &Crystals,
-    ) -> langevin_core::Result<Chunk> {
-        let x = State::concat(&self.templates(&chunk, makes, domain)?)?;
+    ) -> langevin_core::Result<(Chunk, Vec<Option<Arc<Orbits>>>)> {
+        let (rows, orbits): (Vec<State>, Vec<_>) =
+            self.templates(&chunk, makes, domain)?.into_iter().unzip();
         let ids = chunk.places.iter().map(|&place| SampleId(place as u64)).collect();
         // Steps 0 and 1 of this purpose make the reference samples and draw their sizes.
         let mut rng = Rng::new(self.seed, Purpose::Reference, ids, 2);
-        Ok(Chunk { x: self.base.disturbed(&x, &mut rng)?, ..chunk })
+        let x = self.base.disturbed(&State::concat(&rows)?, &mut rng)?;
+        Ok((Chunk { x, ..chunk }, orbits))
     }
 
-    /// States of templates: for each sample of `chunk` the one of its turn, or the farthest there is; where nothing is
-    /// known the reference stays, as was allowed.
+    /// For each sample of `chunk` the template of its turn, or the farthest there is; where nothing is known the
+    /// reference stays, as was allowed.
     fn templates(
         &self,
         chunk: &Chunk,
         makes: &[Make],
         domain: &Crystals,
-    ) -> langevin_core::Result<Vec<State>> {
+    ) -> langevin_core::Result<Vec<Begun>> {
         let classes = chunk.x.part(SPECIES_FACTOR).to_vec2::<u32>().map_err(Error::from)?;
         let most = chunk.places.iter().map(|&place| makes[place].nth + 1).max().unwrap_or(1);
         let mut rows = Vec::with_capacity(classes.len());
@@ -119,8 +136,12 @@ impl Start {
             }
             let (_, found) = last.as_ref().expect("it was just set");
             rows.push(match found.get(makes[place].nth).or(found.last()) {
-                Some(template) => domain.encode(&[self.templates.relabelled(template)])?,
-                None => chunk.x.narrow(row, 1)?,
+                Some(template) => {
+                    let crystal = self.templates.relabelled(template);
+                    let orbits = self.keep.and_then(|tolerance| crystal.orbits(tolerance));
+                    (domain.encode(&[crystal])?, orbits.map(Arc::new))
+                }
+                None => (chunk.x.narrow(row, 1)?, None),
             });
         }
         Ok(rows)

@@ -8,6 +8,7 @@ use langevin_molecules::record::Molecule;
 use langevin_report::model3d::{Ball, Stick, Structure, StructureError};
 
 use super::measure::{Protocol, Seen};
+use crate::element_colour::colour;
 
 /// `molecule`, number `number` of its file from 1, with bonds as `protocol` sees them and rings around
 /// the atoms that are not stable.
@@ -51,30 +52,6 @@ fn verdict(seen: &Seen) -> String {
     match seen.graph.fragments().len() {
         1 => format!("{stable}, {valid}"),
         fragments => format!("{stable}, {valid}, {fragments} fragments"),
-    }
-}
-
-/// The colours that chemists know, near to those of Corey, Pauling and Koltun (1965); elements without
-/// one of their own are pink.
-fn colour(element: Element) -> [u8; 3] {
-    match element.symbol() {
-        "H" => [232, 232, 232],
-        "C" => [110, 110, 116],
-        "N" => [58, 88, 222],
-        "O" => [214, 42, 38],
-        "F" => [126, 206, 80],
-        "Cl" => [44, 178, 52],
-        "Br" => [156, 50, 40],
-        "I" => [130, 20, 140],
-        "S" => [232, 196, 52],
-        "P" => [240, 136, 32],
-        "B" => [244, 172, 172],
-        "Si" => [216, 186, 142],
-        "He" | "Ne" | "Ar" | "Kr" | "Xe" => [112, 208, 220],
-        "Li" | "Na" | "K" | "Rb" | "Cs" => [148, 92, 222],
-        "Be" | "Mg" | "Ca" | "Sr" | "Ba" => [70, 140, 40],
-        "Fe" => [208, 104, 44],
-        _ => [232, 110, 176],
     }
 }
 

@@ -7,13 +7,16 @@
 pub mod base;
 pub mod baselines;
 pub mod config;
+pub mod constraint;
 pub mod geometry;
 pub mod lattice;
 pub mod matcher;
 pub mod metrics;
 pub mod network;
 pub mod novelty;
+pub mod orbits;
 pub mod primitive;
+pub mod random_structure;
 pub mod ranking;
 pub mod record;
 pub mod source;
@@ -21,5 +24,6 @@ pub mod space;
 pub mod symmetry;
 pub mod traits;
 pub mod validity;
+pub mod wyckoff;
 
 pub use langevin_atoms::{element, formula};

@@ -78,7 +78,8 @@ pub struct CellLaw {
 impl CellLaw {
     /// The law of cells with these numbers of atoms; there must be one.
     fn measured(crystals: &[Crystal]) -> Self {
-        let all: Vec<LogCoordinates> = crystals.iter().map(per_atom).collect();
+        let of = |crystal: &Crystal| per_atom(crystal.lattice().log_coordinates(), crystal.len());
+        let all: Vec<LogCoordinates> = crystals.iter().map(of).collect();
         let n = all.len() as f64;
         let mean = std::array::from_fn(|i| all.iter().map(|k| k[i]).sum::<f64>() / n);
         let variance = |i: usize| all.iter().map(|k| (k[i] - mean[i]).powi(2)).sum::<f64>() / n;
@@ -86,8 +87,9 @@ impl CellLaw {
         Self { mean, deviation }
     }
 
-    fn standardised(&self, crystal: &Crystal) -> LogCoordinates {
-        let k = per_atom(crystal);
+    /// The standardised cell of `atoms` atoms with these coordinates in the chart.
+    pub fn standardised(&self, coordinates: LogCoordinates, atoms: usize) -> LogCoordinates {
+        let k = per_atom(coordinates, atoms);
         std::array::from_fn(|i| (k[i] - self.mean[i]) / self.deviation[i])
     }
 
@@ -105,9 +107,8 @@ fn edge(atoms: usize) -> f64 {
     (atoms as f64).ln() / 3.0
 }
 
-fn per_atom(crystal: &Crystal) -> LogCoordinates {
-    let mut k = crystal.lattice().log_coordinates();
-    k[5] -= edge(crystal.len());
+fn per_atom(mut k: LogCoordinates, atoms: usize) -> LogCoordinates {
+    k[5] -= edge(atoms);
     k
 }
 
@@ -181,7 +182,10 @@ impl Domain for Crystals {
             return Err(Error::Shape { what: "atoms of a batch".into(), found, expected });
         }
         let coords = records.iter().flat_map(|crystal| crystal.frac_coords()).flatten().copied();
-        let cells = records.iter().flat_map(|crystal| self.cells.standardised(crystal));
+        let cell = |crystal: &Crystal| {
+            self.cells.standardised(crystal.lattice().log_coordinates(), crystal.len())
+        };
+        let cells = records.iter().flat_map(cell);
         let species = records.iter().map(|crystal| self.species_of(crystal.species()));
         let species = species.collect::<Result<Vec<_>>>()?.concat();
         let (batch, device) = (records.len(), &Device::Cpu);

@@ -5,10 +5,10 @@ use std::num::NonZeroU16;
 use moyo::MoyoDataset;
 use moyo::base::{AngleTolerance, Cell};
 use moyo::data::Setting;
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::Vector3;
 
-use crate::geometry::{Vec3, dot, minus, nearest, wrapped};
-use crate::lattice::Lattice;
+use crate::geometry::{norm, plus, wrapped};
+use crate::orbits::{Operation, Orbits};
 use crate::record::Crystal;
 
 /// The symmetry of a crystal within a tolerance.
@@ -18,8 +18,8 @@ pub struct Symmetry {
     pub number: NonZeroU16,
     /// Its short Hermann–Mauguin symbol.
     pub symbol: String,
-    /// Operations f ↦ W f + w on columns of fractional coordinates of the crystal's own cell.
-    operations: Vec<(Matrix3<f64>, Vector3<f64>)>,
+    /// Operations on the crystal's own cell.
+    pub operations: Vec<Operation>,
 }
 
 /// A crystal with the symmetry that it nearly had.
@@ -31,6 +31,12 @@ pub struct Symmetrized {
     pub symmetry: Symmetry,
     /// The farthest that an atom moved, in Å, beside the cell.
     pub moved: f64,
+}
+
+impl From<&moyo::base::Operation> for Operation {
+    fn from(operation: &moyo::base::Operation) -> Self {
+        Self { turn: operation.rotation.map(f64::from), shift: operation.translation }
+    }
 }
 
 impl Crystal {
@@ -55,8 +61,13 @@ impl Crystal {
         Some(Symmetry {
             number: u16::try_from(found.number).ok().and_then(NonZeroU16::new)?,
             symbol: found.hm_symbol.clone(),
-            operations: operations.map(|o| (o.rotation.map(f64::from), o.translation)).collect(),
+            operations: operations.map(Operation::from).collect(),
         })
+    }
+
+    /// How the group that the crystal has within `tolerance` Å acts on its atoms; nothing as for [`Crystal::symmetrized`].
+    pub fn orbits(&self, tolerance: f64) -> Option<Orbits> {
+        Orbits::new(self, &self.symmetry(tolerance)?.operations)
     }
 
     /// The crystal with exactly the symmetry that it has within `tolerance` Å: the cell is the mean of what the operations
@@ -64,70 +75,22 @@ impl Crystal {
     /// images to be told apart.
     pub fn symmetrized(&self, tolerance: f64) -> Option<Symmetrized> {
         let symmetry = self.symmetry(tolerance)?;
-        let count = symmetry.operations.len() as f64;
-        // Of columns f the metric is G = L Lᵀ, and an isometry keeps it: Wᵀ G W = G.
-        let rows = Matrix3::from_fn(|i, k| self.lattice().vectors()[i][k]);
-        let gram = rows * rows.transpose();
-        let turned = symmetry.operations.iter().map(|(w, _)| w.transpose() * gram * w);
-        let mean: Matrix3<f64> = turned.sum::<Matrix3<f64>>() / count;
-        let lattice = with_gram(self.lattice(), &mean)?;
-        let (mut frac, mut moved) = (Vec::with_capacity(self.len()), 0.0_f64);
-        let mut sums = vec![[0.0; 3]; self.len()];
-        for (w, shift) in &symmetry.operations {
-            let (places, images) = self.images(w, shift)?;
-            for (place, image) in places.into_iter().zip(images) {
-                let at = &self.frac_coords()[place];
-                (0..3).for_each(|k| sums[place][k] += nearest(image[k] - at[k]) / count);
-            }
-        }
-        for (at, step) in self.frac_coords().iter().zip(&sums) {
-            let cart = lattice.cartesian(step);
-            moved = moved.max(dot(&cart, &cart).sqrt());
-            frac.push(std::array::from_fn(|k| wrapped(at[k] + step[k])));
-        }
-        let crystal = Self { lattice, frac_coords: frac, ..self.clone() };
+        let orbits = Orbits::new(self, &symmetry.operations)?;
+        let lattice = orbits.lattice(self.lattice())?;
+        let steps = orbits.lacks(self.frac_coords());
+        let moved = steps.iter().map(|step| norm(&lattice.cartesian(step))).fold(0.0, f64::max);
+        let ends = self.frac_coords().iter().zip(&steps);
+        let frac_coords = ends.map(|(at, step)| plus(at, step).map(wrapped)).collect();
+        let crystal = Self { lattice, frac_coords, ..self.clone() };
         Some(Symmetrized { crystal, symmetry, moved })
     }
-
-    /// Images of all atoms under an operation, and the place of the atom that each falls on; nothing if two fall on
-    /// one.
-    fn images(&self, w: &Matrix3<f64>, shift: &Vector3<f64>) -> Option<(Vec<usize>, Vec<Vec3>)> {
-        let mut taken = vec![false; self.len()];
-        let (mut places, mut images) = (Vec::new(), Vec::new());
-        for (i, at) in self.frac_coords().iter().enumerate() {
-            let image = w * Vector3::from(*at) + shift;
-            let image = [image[0], image[1], image[2]];
-            let away = |j: &usize| {
-                let cart =
-                    self.lattice().cartesian(&minus(&image, &self.frac_coords()[*j]).map(nearest));
-                dot(&cart, &cart)
-            };
-            let alike = (0..self.len()).filter(|&j| self.species()[j] == self.species()[i]);
-            let place = alike.min_by(|a, b| away(a).total_cmp(&away(b)))?;
-            if std::mem::replace(&mut taken[place], true) {
-                return None;
-            }
-            places.push(place);
-            images.push(image);
-        }
-        Some((places, images))
-    }
-}
-
-/// The lattice with L Lᵀ = `gram` that is nearest in orientation to `lattice`: its rows times a symmetric stretch.
-fn with_gram(lattice: &Lattice, gram: &Matrix3<f64>) -> Option<Lattice> {
-    // L' = C R with C the Cholesky factor of the new metric and R the rotation of the old one's, L = C₀ R.
-    let rows = Matrix3::from_fn(|i, k| lattice.vectors()[i][k]);
-    let old = (rows * rows.transpose()).cholesky()?.l();
-    let rotation = old.try_inverse()? * rows;
-    let new = gram.cholesky()?.l() * rotation;
-    Lattice::new(std::array::from_fn(|i| std::array::from_fn(|k| new[(i, k)]))).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::element::Element;
+    use crate::lattice::Lattice;
 
     /// Rock salt in its primitive cell, atoms and cell off by a little.
     fn salt(off: f64) -> Crystal {

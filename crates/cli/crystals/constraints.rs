@@ -1,0 +1,175 @@
+//! What samples are asked to be exactly: of a space group, of a volume per atom, of a chemical system.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+use langevin_core::{Domain, Purpose, Rng, SampleId, Seed, State};
+use langevin_crystals::constraint::Constraint;
+use langevin_crystals::element::Element;
+use langevin_crystals::lattice::Lattice;
+use langevin_crystals::orbits::Orbits;
+use langevin_crystals::record::Crystal;
+use langevin_crystals::space::{Crystals, LATTICE_FACTOR};
+use langevin_crystals::wyckoff::SpaceGroup;
+use serde::Serialize;
+
+use super::request::Make;
+use crate::generate::Chunk;
+use crate::{bad_input, refused};
+
+/// Options that samples fulfil exactly.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct ConstraintArgs {
+    /// Space group, 1 to 230, that crystals of a composition keep on the whole way; atoms are distributed over its
+    /// Wyckoff positions at random, each way as probable. A crystal may turn out to have a higher one.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "pool")]
+    space_group: Option<u16>,
+    /// Volume per atom in Å³.
+    #[arg(long, value_name = "VOLUME", value_parser = super::tolerance)]
+    volume: Option<f64>,
+    /// Elements that crystals may have, where the model chooses species: Sr-Ti-O.
+    #[arg(long, value_name = "A-B-C", conflicts_with_all = ["formula", "like"])]
+    system: Option<String>,
+}
+
+/// [`ConstraintArgs`], checked against a model.
+pub struct Constraints {
+    group: Option<SpaceGroup>,
+    volume: Option<f64>,
+    elements: Option<Arc<Vec<bool>>>,
+    seed: Seed,
+}
+
+/// Draws of a structure whose atoms fall on each other, before it is given up.
+const TRIES: u32 = 100;
+
+impl ConstraintArgs {
+    /// Whether a space group is asked for.
+    pub fn has_group(&self) -> bool {
+        self.space_group.is_some()
+    }
+
+    /// Everything checked against the domain and the compositions that are asked for.
+    ///
+    /// # Errors
+    /// The option, what was found and what is allowed.
+    pub fn plan(&self, domain: &Crystals, makes: &[Make], seed: Seed) -> Result<Constraints> {
+        let group = self.space_group.map(|number| group(number, domain, makes)).transpose()?;
+        let elements = self.system.as_ref().map(|system| allowed(system, domain)).transpose()?;
+        Ok(Constraints { group, volume: self.volume, elements: elements.map(Arc::new), seed })
+    }
+}
+
+/// The group of `number`, if all `makes` fit it.
+fn group(number: u16, domain: &Crystals, makes: &[Make]) -> Result<SpaceGroup> {
+    let Some(group) = SpaceGroup::of_number(number) else {
+        return refused(format!("--space-group: found {number}, allowed: 1 to 230"));
+    };
+    if makes.is_empty() {
+        return refused("--space-group: found no composition, needed: --formula or --like");
+    }
+    let cell = |make: &Make| counts(make, domain).into_iter().collect::<Vec<_>>();
+    let fits = |make: &&Make| group.ways(&cell(make)).number() > 0.0;
+    if let Some(make) = makes.iter().find(|make| !fits(make)) {
+        let atoms: Vec<String> =
+            cell(make).iter().map(|(element, count)| format!("{count} {element}")).collect();
+        let mut sizes: Vec<usize> =
+            group.positions.iter().map(|position| position.multiplicity).collect();
+        sizes.dedup();
+        let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+        let (symbol, atoms, sizes) = (group.symbol, atoms.join(", "), sizes.join(", "));
+        return refused(format!(
+            "--space-group: found a cell of {atoms}, which cannot be distributed over the positions of {number} ({symbol}), \
+             allowed: other numbers of formula units by --z, or another group; its positions take {sizes} atoms of the \
+             primitive cell"
+        ));
+    }
+    Ok(group)
+}
+
+/// Which elements of the model `system` names.
+fn allowed(system: &str, domain: &Crystals) -> Result<Vec<bool>> {
+    let named = system.split('-').map(|symbol| {
+        let element: Element = symbol.parse().map_err(|error| {
+            bad_input(anyhow::anyhow!("--system {system}: {error}, allowed: symbols as in Sr-Ti-O"))
+        })?;
+        if !domain.elements.contains(&element) {
+            let known: Vec<&str> = domain.elements.iter().map(|known| known.symbol()).collect();
+            return refused(format!("--system: found {element}, allowed: {}", known.join(" ")));
+        }
+        Ok(element)
+    });
+    let named: Vec<Element> = named.collect::<Result<_>>()?;
+    Ok(domain.elements.iter().map(|element| named.contains(element)).collect())
+}
+
+/// Atoms of each element of a cell whose species are known.
+fn counts(make: &Make, domain: &Crystals) -> BTreeMap<Element, usize> {
+    let mut counts = BTreeMap::new();
+    for &class in make.species.iter().flatten() {
+        *counts.entry(domain.elements[class as usize]).or_default() += 1;
+    }
+    counts
+}
+
+impl Constraints {
+    /// The constraint of a sample that has `orbits`.
+    pub fn of(&self, orbits: Option<Arc<Orbits>>) -> Constraint {
+        Constraint { orbits, volume: self.volume, elements: self.elements.clone() }
+    }
+
+    /// `chunk`, its samples at random structures of the group, with their orbits; where there is no group, as it is.
+    ///
+    /// # Errors
+    /// [`langevin_core::Error::Tensor`] only.
+    pub fn begin(
+        &self,
+        chunk: Chunk,
+        makes: &[Make],
+        domain: &Crystals,
+    ) -> langevin_core::Result<(Chunk, Vec<Option<Arc<Orbits>>>)> {
+        let Some(group) = &self.group else {
+            let none = vec![None; chunk.places.len()];
+            return Ok((chunk, none));
+        };
+        let (mut rows, mut all) = (Vec::new(), Vec::new());
+        let cells = chunk.x.part(LATTICE_FACTOR).to_vec2::<f64>()?;
+        for (cell, &place) in cells.iter().zip(&chunk.places) {
+            let make = &makes[place];
+            let k = domain.cells.coordinates(std::array::from_fn(|i| cell[i]), make.atoms);
+            let lattice = Lattice::from_log_coordinates(k).ok();
+            let found =
+                lattice.and_then(|lattice| self.structure(group, make, place, &lattice, domain));
+            let (crystal, orbits) = found.ok_or_else(|| langevin_core::Error::Shape {
+                what: format!("sample {}: a structure of {}", place + 1, group.symbol),
+                found: vec![0],
+                expected: vec![make.atoms],
+            })?;
+            rows.push(domain.encode(&[crystal])?);
+            all.push(Some(Arc::new(orbits)));
+        }
+        Ok((Chunk { x: State::concat(&rows)?, ..chunk }, all))
+    }
+
+    /// A random structure of the group for the sample at `place`, beside `lattice`.
+    fn structure(
+        &self,
+        group: &SpaceGroup,
+        make: &Make,
+        place: usize,
+        lattice: &Lattice,
+        domain: &Crystals,
+    ) -> Option<(Crystal, Orbits)> {
+        let counts: Vec<(Element, usize)> = counts(make, domain).into_iter().collect();
+        let ways = group.ways(&counts);
+        (0..TRIES).find_map(|attempt| {
+            // Steps 0 to 2 of this purpose make reference samples, their sizes and the noise of templates.
+            let ids = vec![SampleId(place as u64)];
+            let mut rng = Rng::new(self.seed, Purpose::Reference, ids, 3 + attempt);
+            let mut u = || rng.uniforms()[0];
+            let occupied = ways.draw(&mut u);
+            group.random_structure(&occupied, lattice, &mut u)
+        })
+    }
+}
