@@ -17,6 +17,7 @@ mod molecules;
 mod options;
 mod points;
 mod progress;
+mod properties;
 mod results;
 mod size_range;
 mod threads;

@@ -51,7 +51,7 @@ fn crystals() -> String {
     let mut text = String::new();
     let mut add = |edge: f64, atoms: &[(&str, [f64; 3])]| {
         text += &format!(
-            "{}\nLattice=\"{edge} 0 0 0 {edge} 0 0 0 {edge}\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n",
+            "{}\nLattice=\"{edge} 0 0 0 {edge} 0 0 0 {edge}\" Properties=species:S:1:pos:R:3 edge={edge} pbc=\"T T T\"\n",
             atoms.len()
         );
         for (symbol, frac) in atoms {
@@ -175,8 +175,12 @@ fn candidates_come_ranked_with_confidence() {
     let folder = folder.path();
     CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
     let calibrate = ["calibrate", "run", "--count", "3", "--out", "known.safetensors"];
-    CRYSTALS.refused(folder, &calibrate, "--like");
-    CRYSTALS.done(folder, &[&calibrate[..], &["--like", "train.extxyz"]].concat());
+    CRYSTALS.refused(folder, &[&calibrate[..], &["--formula", "CsCl"]].concat(), "needed: --like");
+    // On the four that the config holds out, or on those of a file.
+    let said = CRYSTALS.said(folder, &calibrate);
+    assert!(said.contains("of 4 first candidates match"), "{said}");
+    let like = [&calibrate[..], &["--like", "train.extxyz", "--force"]].concat();
+    assert!(CRYSTALS.said(folder, &like).contains("of 30 first candidates match"));
     let sample = |model: &str, count: &str| {
         let all = ["sample", model, "--formula", "CsCl", "--count", count, "--rank", "--force"];
         CRYSTALS.done(folder, &[&all[..], &["--out", "r.extxyz"]].concat());
@@ -191,6 +195,39 @@ fn candidates_come_ranked_with_confidence() {
     }
     let free = ["sample", "run", "--rank", "--out", "no.cif"];
     CRYSTALS.refused(folder, &free, "--rank: found no composition");
+}
+
+/// A model of a property is asked for a value of it, with more or less weight; what it does not know is named.
+#[test]
+fn properties_can_be_asked_for() {
+    let config = SMALL
+        .replace("hold_out = 4", "hold_out = 4\nproperties = [{ label = \"edge\", unit = \"eV\" }]")
+        .replace("head = \"clean\"", "head = \"clean\"\nhide_condition = 0.3");
+    let folder = prepared(&config);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = |more: &[&str]| {
+        let all = ["sample", "run", "--count", "4", "--out", "p.extxyz", "--force", "--quiet"];
+        CRYSTALS.done(folder, &[&all[..], more].concat());
+        let crystals = text(folder, "p.extxyz");
+        crystals.lines().filter(|line| !line.contains("Lattice")).collect::<Vec<_>>().join("\n")
+    };
+    let free = sample(&[]);
+    let asked = sample(&["--property", "edge=4eV"]);
+    assert_ne!(free, asked);
+    assert_eq!(asked, sample(&["--property", "edge=4000meV"]));
+    assert_ne!(asked, sample(&["--property", "edge=4", "--guidance", "2"]));
+    for (args, message) in [
+        (&["--property", "gap=2"][..], "--property: found gap, this model knows edge"),
+        (&["--property", "edge=2 D"], "--property edge: found unit D"),
+        (&["--guidance", "2"], "--property"),
+    ] {
+        let all = [&["sample", "run", "--out", "no.cif"], args].concat();
+        CRYSTALS.refused(folder, &all, message);
+    }
+    let bare = prepared(&config.replace("label = \"edge\"", "label = \"gap\""));
+    let train = ["train", "small.toml", "--out", "run"];
+    CRYSTALS.refused(bare.path(), &train, "data.properties: label gap has no two values");
 }
 
 /// Coordinates that are blurred instead of led along geodesics: the diffusion of the torus, other crystals by the same

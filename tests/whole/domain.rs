@@ -17,8 +17,15 @@ impl Domain {
     /// Runs and expects success.
     #[track_caller]
     pub(crate) fn done(&self, folder: &Path, args: &[&str]) {
+        self.said(folder, args);
+    }
+
+    /// Runs, expects success and gives what was said on standard output.
+    #[track_caller]
+    pub(crate) fn said(&self, folder: &Path, args: &[&str]) -> String {
         let output = self.run(folder, args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Runs and expects exit status 2 and `message` on standard error.

@@ -1,4 +1,5 @@
-//! What molecules and crystals are made of: elements, and compositions as chemists write them.
+//! What molecules and crystals are made of and asked for: elements, compositions as chemists write them, properties.
 
 pub mod element;
 pub mod formula;
+pub mod property;

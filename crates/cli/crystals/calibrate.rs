@@ -10,7 +10,8 @@ use langevin_crystals::record::Crystal;
 use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group, Hits};
-use super::request::RequestArgs;
+use super::compositions::AskedCell;
+use super::request::{RequestArgs, bounds};
 use super::sample::{Trained, draw};
 use crate::choice::ChoiceArgs;
 use crate::model::Model;
@@ -24,7 +25,9 @@ const KEY: &str = "calibration";
 /// Learn how often a model's first candidate is the real structure, on crystals that it was not trained on, and write the
 /// model with that: `sample --rank` then tells a confidence.
 ///
-/// Example: langevin crystals calibrate runs/mp20 --like held_out.csv --out mp20.safetensors
+/// The crystals are those that the model's config holds out, or those of --like.
+///
+/// Example: langevin crystals calibrate runs/mp20 --out mp20.safetensors
 #[derive(Debug, clap::Args)]
 pub struct CalibrateArgs {
     /// Model file or run directory.
@@ -60,15 +63,13 @@ impl CalibrateArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
-        let Some(references) = self.request.references()? else {
-            return refused("needed: --like, a file of real structures");
-        };
         let model = Model::read(&self.model)?;
         let mut file = model.file.clone();
         let (mut trained, _) = Trained::of(model)?;
         self.choice.apply(&mut trained)?;
         let (seed, count) = (Seed(self.seed), self.count.get());
-        let request = self.request.plan(&trained, seed)?;
+        let (references, cells) = self.real(&trained)?;
+        let request = self.request.plan_for(Some(cells), &trained, seed)?;
         let bar =
             SharedProgress::new("sample", (count * references.len()) as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
@@ -86,6 +87,40 @@ impl CalibrateArgs {
             println!("{}: {right} of {} first candidates match", self.out.display(), hits.len());
         }
         Ok(Ending::Done)
+    }
+}
+
+impl CalibrateArgs {
+    /// Real structures that were not trained on, and their cells.
+    fn real(&self, trained: &Trained) -> Result<(Vec<Crystal>, Vec<AskedCell>)> {
+        let compositions = &self.request.compositions;
+        if compositions.formula().is_some() {
+            return refused("--formula: a calibration needs real structures, needed: --like");
+        }
+        if let Some(path) = compositions.like() {
+            let references = super::read(path, false)?;
+            let cells = AskedCell::of_all(&references, &format!("--like {}", path.display()));
+            return Ok((references, cells));
+        }
+        let held_out = trained.experiment.held_out()?;
+        let (total, (least, most)) = (held_out.len(), bounds(&trained.domain));
+        let known = |crystal: &Crystal| {
+            let elements = &trained.domain.elements;
+            crystal.species().iter().all(|element| elements.contains(element))
+                && (least..=most).contains(&crystal.len())
+        };
+        let references: Vec<Crystal> = held_out.into_iter().filter(known).collect();
+        if references.is_empty() {
+            return refused("the model's config holds no crystals out, needed: --like");
+        }
+        if references.len() < total {
+            let unknown = total - references.len();
+            eprintln!(
+                "note: {unknown} of {total} crystals have elements or sizes that the model does not know"
+            );
+        }
+        let cells = AskedCell::of_all(&references, "held out");
+        Ok((references, cells))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which compositions are asked for: a formula, in one or several numbers of units, or those of a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use langevin_crystals::element::Element;
@@ -31,42 +31,50 @@ fn shown<S: serde::Serializer>(formula: &Option<Formula>, to: S) -> Result<S::Ok
 }
 
 /// A cell that is asked for, and who asks.
-pub struct Asked {
+pub struct AskedCell {
     /// The option, for messages.
     pub name: String,
     /// The atoms of the cell.
     pub species: Vec<Element>,
 }
 
+impl AskedCell {
+    /// The cells of `crystals`, which are those of `source`.
+    pub fn of_all(crystals: &[Crystal], source: &str) -> Vec<Self> {
+        let of = |(i, crystal): (usize, &Crystal)| Self {
+            name: format!("{source}: crystal {}", i + 1),
+            species: crystal.species().to_vec(),
+        };
+        crystals.iter().enumerate().map(of).collect()
+    }
+}
+
 impl CompositionArgs {
-    /// The crystals of --like; nothing without it.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn references(&self) -> Result<Option<Vec<Crystal>>> {
-        self.like.as_ref().map(|path| super::read(path, false)).transpose()
+    /// The formula that is asked for, if one is.
+    pub fn formula(&self) -> Option<&Formula> {
+        self.formula.as_ref()
+    }
+
+    /// The file whose compositions are asked for, if one is.
+    pub fn like(&self) -> Option<&Path> {
+        self.like.as_deref()
     }
 
     /// The cells; nothing where none is asked for.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn cells(&self) -> Result<Option<Vec<Asked>>> {
+    pub fn cells(&self) -> Result<Option<Vec<AskedCell>>> {
         if let Some(formula) = &self.formula {
             let SizeRange(least, most) = self.z.unwrap_or(SizeRange(1, 1));
-            let of = |z: usize| Asked {
+            let of = |z: usize| AskedCell {
                 name: format!("--formula {formula}"),
                 species: formula.species().repeat(z),
             };
             return Ok(Some((least..=most).map(of).collect()));
         }
-        let (Some(path), Some(crystals)) = (&self.like, self.references()?) else {
-            return Ok(None);
-        };
-        let of = |(i, crystal): (usize, &Crystal)| Asked {
-            name: format!("--like {}: crystal {}", path.display(), i + 1),
-            species: crystal.species().to_vec(),
-        };
-        Ok(Some(crystals.iter().enumerate().map(of).collect()))
+        let Some(path) = &self.like else { return Ok(None) };
+        let name = format!("--like {}", path.display());
+        Ok(Some(AskedCell::of_all(&super::read(path, false)?, &name)))
     }
 }

@@ -10,6 +10,7 @@ use langevin_crystals::base::Lesson;
 use langevin_crystals::baselines::Templates;
 use langevin_crystals::config::DataConfig;
 use langevin_crystals::network::{GivenSpecies, NetworkConfig, Told};
+use langevin_crystals::property::Property;
 use langevin_crystals::record::Crystal;
 use langevin_crystals::source::CrystalSource;
 use langevin_crystals::space::{Crystals, SPECIES};
@@ -76,11 +77,9 @@ impl Experiment for CrystalsExperiment {
         if let Some(factor) = self.method.give.keys().find(|name| *name != SPECIES) {
             return Err(ConfigError::new("method.give", factor, "species"));
         }
-        if self.method.hide_condition > 0.0 {
-            let found = self.method.hide_condition;
-            let allowed = "0: there is nothing to hide";
-            return Err(ConfigError::new("method.hide_condition", found, allowed));
-        }
+        let labels: Vec<&String> =
+            self.data.properties.iter().map(|property| &property.label).collect();
+        crate::properties::check_labels(labels, self.method.hide_condition)?;
         if let Some(templates) = &self.data.templates {
             templates.check().map_err(|error| error.within("templates").within("data"))?;
             if self.given_species() != GivenSpecies::Always {
@@ -114,6 +113,16 @@ impl Experiment for CrystalsExperiment {
         let (train, held_out) = self.data.divided(all);
         let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");
         domain.motion = self.data.motion;
+        for config in &self.data.properties {
+            let Some(property) = Property::measured(config, train.iter().map(Crystal::labels))
+            else {
+                let label = &config.label;
+                return refused(format!(
+                    "data.properties: label {label} has no two values in data.files"
+                ));
+            };
+            domain.properties.push(property);
+        }
         let validated =
             self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
         let held_out = match validated {
@@ -154,12 +163,28 @@ impl Experiment for CrystalsExperiment {
         domain: &Crystals,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        let (elements, cells) = (domain.elements.len(), domain.cells);
-        self.network.build(builder, Told { elements, cells, species: self.given_species() })
+        let told = Told {
+            elements: domain.elements.len(),
+            cells: domain.cells,
+            conditions: 2 * domain.properties.len(),
+            species: self.given_species(),
+        };
+        self.network.build(builder, told)
     }
 }
 
 impl CrystalsExperiment {
+    /// The crystals that are never trained on; none where the config holds none out.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn held_out(&self) -> Result<Vec<Crystal>> {
+        match &self.data.validation_file {
+            Some(path) => read(std::slice::from_ref(path)),
+            None => Ok(self.data.divided(read(&self.data.files)?).1),
+        }
+    }
+
     /// When the network is given species.
     pub fn given_species(&self) -> GivenSpecies {
         match self.method.give.get(SPECIES) {

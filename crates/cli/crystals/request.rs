@@ -1,19 +1,23 @@
 //! What samples are asked to be: a composition, those of a file, a number of atoms.
 
+use std::sync::Arc;
+
 use anyhow::Result;
-use candle_core::{Device, Tensor};
-use langevin_core::{Condition, Error, Purpose, Rng, Seed};
-use langevin_crystals::constraint::Constraint;
+use candle_core::{DType, Device, Tensor};
+use langevin_core::{Counted, Denoiser, Error, Purpose, Rng, Seed, Tally};
+use langevin_crystals::constraint::{Constrained, Constraint};
 use langevin_crystals::network::GivenSpecies;
-use langevin_crystals::record::Crystal;
+use langevin_crystals::property::{self, Asked};
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
+use langevin_diffusion::guidance::Contrast;
 use serde::Serialize;
 
-use super::compositions::{Asked, CompositionArgs};
+use super::compositions::{AskedCell, CompositionArgs};
 use super::constraints::{ConstraintArgs, Constraints};
 use super::sample::Trained;
 use super::start::{Start, StartArgs};
 use crate::generate::Chunk;
+use crate::properties::{Values, same_for_all};
 use crate::refused;
 use crate::size_range::SizeRange;
 
@@ -23,13 +27,20 @@ use crate::size_range::SizeRange;
 pub struct RequestArgs {
     #[command(flatten)]
     #[serde(flatten)]
-    compositions: CompositionArgs,
+    pub compositions: CompositionArgs,
     #[command(flatten)]
     #[serde(flatten)]
     start: StartArgs,
     #[command(flatten)]
     #[serde(flatten)]
     constraints: ConstraintArgs,
+    /// Value of a property that the model was trained with, as band_gap=1.5eV; may be given again for others.
+    #[arg(long, value_name = "NAME=VALUE[UNIT]")]
+    property: Vec<Asked>,
+    /// Weight w of the model's answer against the one that is not told the properties: 1 changes nothing, more
+    /// exaggerates what tells the two apart.
+    #[arg(long, value_name = "W", requires = "property")]
+    guidance: Option<f64>,
     /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
@@ -52,6 +63,9 @@ pub struct Request {
     kind: Kind,
     start: Option<Start>,
     constraints: Constraints,
+    /// Values of the model's properties.
+    values: Values,
+    contrast: Option<Contrast>,
     /// Whether the network is told that species are given.
     tells: bool,
 }
@@ -64,22 +78,27 @@ enum Kind {
 }
 
 impl RequestArgs {
-    /// The crystals whose compositions are asked for, where they are those of a file.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn references(&self) -> Result<Option<Vec<Crystal>>> {
-        self.compositions.references()
-    }
-
     /// Everything checked against `trained`.
     ///
     /// # Errors
     /// The option, what was found and what is allowed.
     pub fn plan(&self, trained: &Trained, seed: Seed) -> Result<Request> {
+        self.plan_for(self.compositions.cells()?, trained, seed)
+    }
+
+    /// The same for the compositions of `cells`, or for any.
+    ///
+    /// # Errors
+    /// As [`RequestArgs::plan`].
+    pub fn plan_for(
+        &self,
+        cells: Option<Vec<AskedCell>>,
+        trained: &Trained,
+        seed: Seed,
+    ) -> Result<Request> {
         let domain = &trained.domain;
         let given = trained.experiment.given_species();
-        let kind = match self.compositions.cells()? {
+        let kind = match cells {
             None if given == GivenSpecies::Always => {
                 return refused("found a model of known compositions, needed: --formula or --like");
             }
@@ -107,7 +126,10 @@ impl RequestArgs {
                  euler, heun without churn, ddim with eta=0, dpm_solver, unipc or adaptive"
             ));
         }
-        Ok(Request { tells: matches!(kind, Kind::Each(_)), kind, start, constraints })
+        let values = same_for_all(&self.property, &domain.properties)?;
+        let contrast = self.guidance.map(crate::properties::contrast).transpose()?;
+        let tells = matches!(kind, Kind::Each(_));
+        Ok(Request { kind, start, constraints, values, contrast, tells })
     }
 
     fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
@@ -125,14 +147,14 @@ impl RequestArgs {
 }
 
 /// The smallest and the largest number of atoms that the model saw.
-fn bounds(domain: &Crystals) -> (usize, usize) {
+pub fn bounds(domain: &Crystals) -> (usize, usize) {
     let sizes = domain.sizes.keys();
     let (least, most) = (sizes.clone().next(), sizes.last());
     (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
 }
 
 /// What a sample with the atoms of a cell is made of.
-fn make(Asked { name, species }: &Asked, domain: &Crystals) -> Result<Make> {
+fn make(AskedCell { name, species }: &AskedCell, domain: &Crystals) -> Result<Make> {
     if let Some(stranger) = species.iter().find(|element| !domain.elements.contains(element)) {
         let known: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
         return refused(format!("{name}: found {stranger}, allowed: {}", known.join(" ")));
@@ -186,9 +208,33 @@ impl Request {
         }
     }
 
-    /// What the network is told.
-    pub fn condition(&self) -> Condition {
-        if self.tells { Condition::none().giving(SPECIES_FACTOR) } else { Condition::none() }
+    /// Who estimates the crystals of a chunk: the network, told what is asked, with its constraints.
+    ///
+    /// # Errors
+    /// [`langevin_core::Error::Tensor`] only.
+    pub fn denoiser<'a>(
+        &self,
+        trained: &'a Trained,
+        constraints: Arc<[Constraint]>,
+        tally: &Tally,
+    ) -> langevin_core::Result<Box<dyn Denoiser + 'a>> {
+        let domain = &trained.domain;
+        let values = vec![self.values.clone(); constraints.len()];
+        let condition = property::condition(&domain.properties, &values, DType::F32)?;
+        let condition = if self.tells { condition.giving(SPECIES_FACTOR) } else { condition };
+        let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
+        let told: Box<dyn Denoiser> = match &self.contrast {
+            None => Box::new(network(condition)),
+            Some(rule) => {
+                let weaker = network(condition.hidden()?);
+                Box::new(rule.guide(trained.process.clone(), network(condition), weaker))
+            }
+        };
+        Ok(if constraints.iter().all(Constraint::is_none) {
+            told
+        } else {
+            Box::new(Constrained::new(told, domain, constraints))
+        })
     }
 
     /// `chunk` of reference samples that become `makes`, where their paths begin, and a constraint for each.

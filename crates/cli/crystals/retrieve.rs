@@ -8,7 +8,7 @@ use langevin_crystals::baselines::{Likeness, Templates};
 use langevin_crystals::record::Crystal;
 use langevin_datasets::write_crystals;
 
-use super::compositions::{Asked, CompositionArgs};
+use super::compositions::{AskedCell, CompositionArgs};
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
@@ -92,7 +92,7 @@ impl RetrieveArgs {
         if let Some(first) = made.iter().position(Option::is_none)
             && !self.fill_unknown
         {
-            let Asked { name, species } = &cells[first];
+            let AskedCell { name, species } = &cells[first];
             return refused(format!(
                 "{name}: found no known crystal with the numbers of atoms of its {} atoms ({unknown} of {} \
                  compositions), allowed: --fill-unknown",
@@ -130,7 +130,7 @@ impl RetrieveArgs {
 /// `count` structures for `cell`, nearest first; the last again where there are fewer.
 fn structures(
     templates: &Templates,
-    cell: &Asked,
+    cell: &AskedCell,
     count: usize,
     likeness: Likeness,
 ) -> Option<Vec<Crystal>> {
@@ -143,7 +143,7 @@ fn structures(
 }
 
 /// The atoms of `cell` in one place: what a structure that is not known is written as, so that places count.
-fn heap(cell: &Asked) -> Crystal {
+fn heap(cell: &AskedCell) -> Crystal {
     let edge = (20.0 * cell.species.len() as f64).cbrt();
     let lattice = langevin_crystals::lattice::Lattice::from_parameters([edge; 3], [90.0; 3]);
     let lattice = lattice.expect("a cube is a lattice");

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use langevin_core::{Counted, Denoiser, Seed, Silent, Tally};
-use langevin_crystals::constraint::{Constrained, Constraint};
+use langevin_core::{Seed, Silent, Tally};
+use langevin_crystals::constraint::Constraint;
 use langevin_crystals::matcher::Matcher;
 use langevin_crystals::record::Crystal;
 use langevin_datasets::write_crystals;
@@ -168,14 +168,7 @@ pub fn draw(
     let of_first: HashMap<usize, &Arc<[Constraint]>> =
         chunks.iter().map(|chunk| chunk.places[0]).zip(&constraints).collect();
     let denoiser_of = |chunk: &Chunk, tally: &Tally| {
-        let denoiser = Counted::new(trained.denoiser_of(request.condition()), tally);
-        let own = of_first[&chunk.places[0]].clone();
-        let free = own.iter().all(Constraint::is_none);
-        Ok(if free {
-            Box::new(denoiser) as Box<dyn Denoiser>
-        } else {
-            Box::new(Constrained::new(denoiser, &trained.domain, own))
-        })
+        request.denoiser(trained, of_first[&chunk.places[0]].clone(), tally)
     };
     let Generated { x, evaluations, .. } = generation.carry(&chunks, denoiser_of, || Silent)?;
     let ends = x.iter().zip(&constraints);

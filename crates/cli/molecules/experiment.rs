@@ -84,17 +84,8 @@ impl Experiment for MoleculesExperiment {
             let allowed = "a file of molecules, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_file", "nothing", allowed));
         }
-        let labels = self.data.properties.iter().map(|property| &property.label);
-        let mut names: Vec<&String> = labels.collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::new("data.properties", twice[0], "each label once"));
-        }
-        if self.method.hide_condition > 0.0 && names.is_empty() {
-            let allowed = "0 without data.properties: there is nothing to hide";
-            let found = self.method.hide_condition;
-            return Err(ConfigError::new("method.hide_condition", found, allowed));
-        }
+        let labels = self.data.properties.iter().map(|property| &property.label).collect();
+        crate::properties::check_labels(labels, self.method.hide_condition)?;
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
     }
 
@@ -112,7 +103,8 @@ impl Experiment for MoleculesExperiment {
         domain.form = self.data.species;
         domain.scale = self.data.scale_angstrom.unwrap_or(domain.scale);
         for config in &self.data.properties {
-            let Some(property) = Property::measured(config, &train) else {
+            let Some(property) = Property::measured(config, train.iter().map(Molecule::labels))
+            else {
                 let (label, file) = (&config.label, self.data.file.display());
                 return refused(format!(
                     "data.properties: label {label} has no two values in {file}"

@@ -10,6 +10,7 @@ use langevin_core::{
     Condition, Counted, Domain, Purpose, Rng, SampleId, Seed, Silent, State, TimeGrid, Times,
 };
 use langevin_datasets::{check_molecule_target, read_molecules, write_molecules};
+use langevin_molecules::property::condition;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::space::{SPECIES, SPECIES_FACTOR};
 
@@ -128,8 +129,9 @@ impl RefineArgs {
         let chunks = chunks.map(|places| self.chunk(trained, rough, places));
         let chunks = chunks.collect::<Result<Vec<_>>>()?;
         let denoiser_of = |chunk: &Chunk, tally: &_| {
-            let none = vec![vec![None; trained.domain.properties.len()]; chunk.places.len()];
-            let condition = trained.domain.condition(&none, DType::F32)?.giving(SPECIES_FACTOR);
+            let properties = &trained.domain.properties;
+            let none = vec![vec![None; properties.len()]; chunk.places.len()];
+            let condition = condition(properties, &none, DType::F32)?.giving(SPECIES_FACTOR);
             Ok(Counted::new(trained.denoiser_of(condition), tally))
         };
         let done = generation.carry(&chunks, denoiser_of, || Silent)?;

@@ -41,7 +41,7 @@ impl Setting {
         let config =
             PeriodicConfig { width: 160, message: 64, layers: 6, frequencies: 8, radial: 16, time };
         let cells = CellLaw { mean: [0.0, 0.0, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
-        let told = Told { elements: ELEMENTS, cells, species: GivenSpecies::Always };
+        let told = Told { elements: ELEMENTS, cells, conditions: 0, species: GivenSpecies::Always };
         let build = |builder: &Builder| Periodic::new(builder, &config, told);
         let (store, network) = ParamStore::create(DType::F32, Seed(1), build)?;
         let mut rng = Rng::new(Seed(2), Purpose::Data, ids(0, BATCH), 0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::base::TemplateBase;
+use crate::property::PropertyConfig;
 use crate::space::Motion;
 
 /// `[data]`: crystals to train on, and others to validate with.
@@ -20,6 +21,10 @@ pub struct DataConfig {
     /// So many crystals of the files, evenly spread over them, are never trained on.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hold_out: usize,
+    /// Labels that the network is told, so that samples can be asked for values of them. Crystals without a label hide
+    /// it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<PropertyConfig>,
     /// How fractional coordinates go to their reference: `"geodesic"` for flow matching, `"wrapped_normal"` for
     /// diffusion.
     #[serde(default)]

@@ -26,4 +26,4 @@ pub mod traits;
 pub mod validity;
 pub mod wyckoff;
 
-pub use langevin_atoms::{element, formula};
+pub use langevin_atoms::{element, formula, property};

@@ -1,10 +1,11 @@
 //! Training batches of crystals: each of one size, sizes as often as the data have them.
 
 use candle_core::DType;
-use langevin_core::{Batch, BySize, Condition, Domain, Result, Rng, Source};
+use langevin_core::{Batch, BySize, Domain, Result, Rng, Source};
 use langevin_kernels::rng::tag;
 
 use crate::base::{Lesson, TemplateBase};
+use crate::property::condition_of;
 use crate::record::Crystal;
 use crate::space::Crystals;
 
@@ -61,7 +62,9 @@ impl Source for CrystalSource {
                 Some(base.disturbed(&x_1, rng)?)
             }
         };
-        Ok(Batch { x_0, x_1, condition: Condition::none() })
+        let labels = crystals.iter().map(Crystal::labels);
+        let condition = condition_of(&self.domain.properties, labels, self.dtype)?;
+        Ok(Batch { x_0, x_1, condition })
     }
 
     fn fingerprint(&self) -> String {
@@ -73,7 +76,10 @@ impl Source for CrystalSource {
             let lattice = crystal.lattice().vectors().into_iter().flatten();
             let frac = crystal.frac_coords().iter().flatten().copied();
             let species = crystal.species().iter().map(|element| u64::from(element.number()));
-            lattice.chain(frac).map(f64::to_bits).chain(species)
+            let properties = self.domain.properties.iter();
+            let told =
+                properties.filter_map(|property| crystal.labels().get(&property.name).copied());
+            lattice.chain(frac).chain(told).map(f64::to_bits).chain(species)
         });
         let step = |hash: u64, bits: u64| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
         format!("{:016x}", numbers.fold(tag("crystals"), step))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::element::Element;
 use crate::geometry::Vec3;
 use crate::lattice::{Lattice, LogCoordinates};
+use crate::property::Property;
 use crate::record::Crystal;
 
 /// Name of the factor of fractional coordinates.
@@ -42,6 +43,9 @@ pub struct Crystals {
     /// How fractional coordinates go to their reference.
     #[serde(default)]
     pub motion: Motion,
+    /// What the network is told of crystals beside their atoms, in the order of its features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<Property>,
 }
 
 /// `[data] motion`: how fractional coordinates go to the uniform law.
@@ -123,7 +127,8 @@ impl Crystals {
             *sizes.entry(crystal.len()).or_default() += 1;
         }
         let cells = (!crystals.is_empty()).then(|| CellLaw::measured(crystals))?;
-        Some(Self { elements, cells, sizes, motion: Motion::default() })
+        let (motion, properties) = (Motion::default(), Vec::new());
+        Some(Self { elements, cells, sizes, motion, properties })
     }
 
     /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.

@@ -16,7 +16,6 @@ pub mod likelihood;
 pub mod metrics;
 pub mod network;
 pub mod perception;
-pub mod property;
 pub mod radii;
 pub mod record;
 pub mod rings;
@@ -28,4 +27,4 @@ pub mod unsaturation;
 pub mod valence;
 pub mod validity;
 
-pub use langevin_atoms::{element, formula};
+pub use langevin_atoms::{element, formula, property};

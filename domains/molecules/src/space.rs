@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::composition::Composition;
 use crate::element::Element;
-use crate::property::Property;
+use crate::property::{self, Property};
 use crate::record::Molecule;
 use crate::species::SpeciesForm;
 
@@ -111,40 +111,12 @@ impl Molecules {
         Ok(State::new(vec![positions, species.zeros_like()?]))
     }
 
-    /// What the network is told of samples whose properties have these values; where one has none, it is
-    /// hidden. Features and flags, `[B, 2 p]` in all for p properties.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] only.
-    pub fn condition(&self, values: &[Vec<Option<f64>>], dtype: DType) -> Result<Condition> {
-        if self.properties.is_empty() {
-            return Ok(Condition::none());
-        }
-        let shape = (values.len(), self.properties.len());
-        let told = |(value, property): (&Option<f64>, &Property)| {
-            value.map_or(0.0, |value| property.standardised(value))
-        };
-        let rows = |row: &Vec<Option<f64>>| -> Vec<f64> {
-            row.iter().zip(&self.properties).map(told).collect()
-        };
-        let features: Vec<f64> = values.iter().flat_map(rows).collect();
-        let shown = values.iter().flatten().map(|value| f64::from(u8::from(value.is_some())));
-        let tensor = |values: Vec<f64>| -> Result<Tensor> {
-            Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?)
-        };
-        Condition::with_flags(tensor(features)?, tensor(shown.collect())?)
-    }
-
     /// What the network is told of `molecules`: their labels, hidden where they have none.
     ///
     /// # Errors
     /// [`Error::Tensor`] only.
     pub fn condition_of(&self, molecules: &[Molecule], dtype: DType) -> Result<Condition> {
-        let labels = |molecule: &Molecule| {
-            let of = |property: &Property| molecule.labels().get(&property.name).copied();
-            self.properties.iter().map(of).collect()
-        };
-        self.condition(&molecules.iter().map(labels).collect::<Vec<_>>(), dtype)
+        property::condition_of(&self.properties, molecules.iter().map(Molecule::labels), dtype)
     }
 
     /// The species of the atoms of `molecule`.
@@ -304,27 +276,6 @@ mod tests {
         }
         let error = domain.encode(&[molecule(vec![2, 0, 0])]).unwrap_err().to_string();
         assert!(error.contains("element N of charge +2"), "{error}");
-    }
-
-    #[test]
-    fn properties_are_told_where_they_are_known() {
-        let mut domain = Molecules::measured(&molecules()).unwrap();
-        assert!(domain.condition(&[vec![]], DType::F64).unwrap().features().is_none());
-        let property = |name: &str, mean, deviation| Property {
-            name: name.into(),
-            unit: None,
-            mean,
-            deviation,
-            least: 0.0,
-            most: 9.0,
-        };
-        domain.properties = vec![property("gap", 2.0, 0.5), property("mu", 1.0, 2.0)];
-        let asked = [vec![Some(3.0), None], vec![None, Some(0.0)]];
-        let condition = domain.condition(&asked, DType::F64).unwrap();
-        let seen = condition.input(DType::F64).unwrap().unwrap().to_vec2::<f64>().unwrap();
-        assert_eq!(seen, [[2.0, 0.0, 1.0, 0.0], [0.0, -0.5, 0.0, 1.0]]);
-        let hidden = condition.hidden().unwrap().input(DType::F64).unwrap().unwrap();
-        assert_eq!(hidden.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(), 0.0);
     }
 
     #[test]

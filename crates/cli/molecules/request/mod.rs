@@ -11,9 +11,9 @@ use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_datasets::read_molecules;
-use langevin_diffusion::guidance::{Contrast, ContrastConfig};
+use langevin_diffusion::guidance::Contrast;
 use langevin_molecules::formula::Formula;
-use langevin_molecules::property::Asked;
+use langevin_molecules::property::{self, Asked};
 use langevin_molecules::record::Molecule;
 use langevin_molecules::scaffold::Scaffold;
 use langevin_molecules::space::{POSITIONS, SPECIES, SPECIES_FACTOR};
@@ -22,10 +22,11 @@ use serde::Serialize;
 use self::compose::Composer;
 pub use self::makes::Make;
 use self::makes::Makes;
-use self::properties::{Values, Wishes, each_its_own, same_for_all};
+use self::properties::{Wishes, each_its_own};
 use super::sample::Trained;
 use super::shipped;
 use crate::generate::Chunk;
+use crate::properties::{Values, same_for_all};
 use crate::size_range::SizeRange;
 use crate::{bad_input, refused};
 
@@ -116,7 +117,7 @@ impl RequestArgs {
                 (Makes::Each(makes), Wishes::Each(rows))
             }
             None => {
-                let values = same_for_all(&self.property, domain)?;
+                let values = same_for_all(&self.property, &domain.properties)?;
                 let sizes = self.atoms.unwrap_or(SizeRange(1, usize::MAX));
                 let choices = match &self.formula {
                     Some(formula) => composer.of_formula(formula)?,
@@ -135,12 +136,7 @@ impl RequestArgs {
             return refused("--guidance: needs --property, --each, or another model as --weaker");
         }
         let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
-        let contrast = self.guidance.map(|weight| {
-            let (log_snr_min, log_snr_max) = (f64::NEG_INFINITY, f64::INFINITY);
-            let config = ContrastConfig { weight, log_snr_min, log_snr_max };
-            config.build().map_err(|error| bad_input(error.within("--guidance")))
-        });
-        let contrast = contrast.transpose()?;
+        let contrast = self.guidance.map(crate::properties::contrast).transpose()?;
         Ok(Request { makes, scaffold, wishes, contrast, weaker })
     }
 
@@ -196,7 +192,11 @@ impl Request {
         given: bool,
         tally: &Tally,
     ) -> langevin_core::Result<Arc<dyn Denoiser>> {
-        let condition = trained.domain.condition(&self.wishes.of(&chunk.places), DType::F32)?;
+        let condition = property::condition(
+            &trained.domain.properties,
+            &self.wishes.of(&chunk.places),
+            DType::F32,
+        )?;
         let condition = if given { condition.giving(SPECIES_FACTOR) } else { condition };
         let condition = match &self.scaffold {
             Some(scaffold) => scaffold.held(&condition, &chunk.x)?,

@@ -49,6 +49,8 @@ pub struct Told {
     pub elements: usize,
     /// How cells were standardised.
     pub cells: CellLaw,
+    /// Features of a condition, flags included.
+    pub conditions: usize,
     /// When species are clean already.
     pub species: GivenSpecies,
 }

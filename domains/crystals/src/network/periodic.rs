@@ -58,6 +58,8 @@ const DIRECTIONS: usize = 12;
 #[derive(Debug, Clone)]
 struct Block {
     norm: LayerNorm,
+    /// What a condition adds to an atom's features.
+    condition: Option<Linear>,
     pair: PairLayer,
     gather: Linear,
     update: Linear,
@@ -124,8 +126,14 @@ impl Periodic {
                 }),
             };
             let seen = own + message + shared;
+            // Parameters of their own, so that a model without conditions is a start for one with.
+            let asked = || {
+                let (part, law) = (part.part("condition"), Init::FanIn(told.conditions));
+                Linear::with_init(&part, told.conditions, own, Activation::Identity, law, None)
+            };
             Ok(Block {
                 norm: LayerNorm::new(&part.part("norm"), own, 1e-5)?,
+                condition: (told.conditions > 0).then(asked).transpose()?,
                 pair: PairLayer::new(&part.part("pair"), &options)?,
                 gather: Linear::new(&part.part("gather"), seen, own, Activation::Silu)?,
                 update: Linear::new(&part.part("update"), own, own, Activation::Identity)?,
@@ -198,9 +206,13 @@ impl Network for Periodic {
         if let (Some(layer), Some(_)) = (&self.given, condition.given()) {
             h = (h + layer.forward(&species)?)?;
         }
+        let asked = condition.input(self.dtype)?;
         let mut scalars: Option<Tensor> = None;
         for block in &self.blocks {
-            let seen = block.norm.forward(&h)?;
+            let mut seen = block.norm.forward(&h)?;
+            if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
+                seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
+            }
             let messages = block.pair.forward(&seen, &even)?;
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
                 unreachable!("both were asked for")
@@ -240,7 +252,7 @@ mod tests {
             PeriodicConfig { width: 12, message: 6, layers: 2, frequencies: 3, radial: 4, time };
         config.check().unwrap();
         let cells = CellLaw { mean: [0.0, 0.1, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
-        let told = Told { elements: 3, cells, species };
+        let told = Told { elements: 3, cells, conditions: 2, species };
         let build = |builder: &Builder| Periodic::new(builder, &config, told);
         ParamStore::create(DType::F64, Seed(1), build).unwrap()
     }
@@ -255,7 +267,10 @@ mod tests {
 
     fn ask(network: &Periodic, x: &State) -> State {
         let times = Times::new(vec![0.1, 0.5, 0.9]);
-        network.forward(x, &times, &times, &Condition::none().giving(SPECIES_FACTOR)).unwrap()
+        let wishes = Tensor::new(&[[0.3], [-1.0], [2.0]], &Device::Cpu).unwrap();
+        let shown = Tensor::new(&[[1.0], [0.0], [1.0]], &Device::Cpu).unwrap();
+        let condition = Condition::with_flags(wishes, shown).unwrap().giving(SPECIES_FACTOR);
+        network.forward(x, &times, &times, &condition).unwrap()
     }
 
     #[track_caller]

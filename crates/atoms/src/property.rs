@@ -1,12 +1,16 @@
 //! Properties that samples can be asked for: their names, units and statistics.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use candle_core::{DType, Device, Tensor};
+use langevin_core::{Condition, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::record::Molecule;
+/// Numbers of a record by name.
+pub type Labels = BTreeMap<String, f64>;
 
-/// An entry of `[data] properties`: a label of the molecules that the network is told.
+/// An entry of `[data] properties`: a label of the records that the network is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PropertyConfig {
@@ -25,7 +29,7 @@ pub struct Property {
     /// Unit of the numbers below, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Mean over the molecules that have the label.
+    /// Mean over the records that have the label.
     pub mean: f64,
     /// Mean absolute deviation from it, above 0.
     pub deviation: f64,
@@ -36,10 +40,12 @@ pub struct Property {
 }
 
 impl Property {
-    /// Statistics of the label of `config` in `molecules`; nothing if none has it or all have the same.
-    pub fn measured(config: &PropertyConfig, molecules: &[Molecule]) -> Option<Self> {
-        let values = molecules.iter().filter_map(|m| m.labels().get(&config.label).copied());
-        let values: Vec<f64> = values.collect();
+    /// Statistics of the label of `config` among `all`; nothing if no record has it or all have the same.
+    pub fn measured<'a>(
+        config: &PropertyConfig,
+        all: impl Iterator<Item = &'a Labels>,
+    ) -> Option<Self> {
+        let values: Vec<f64> = all.filter_map(|own| own.get(&config.label).copied()).collect();
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let deviation = values.iter().map(|x| (x - mean).abs()).sum::<f64>() / n;
@@ -53,6 +59,47 @@ impl Property {
     pub fn standardised(&self, value: f64) -> f64 {
         (value - self.mean) / self.deviation
     }
+}
+
+/// What a network is told of samples whose `properties` have these values; where one has none, it is hidden. Features and
+/// flags, `[B, 2 p]` in all for p properties.
+///
+/// # Errors
+/// [`langevin_core::Error::Tensor`] only.
+pub fn condition(
+    properties: &[Property],
+    values: &[Vec<Option<f64>>],
+    dtype: DType,
+) -> Result<Condition> {
+    if properties.is_empty() {
+        return Ok(Condition::none());
+    }
+    let shape = (values.len(), properties.len());
+    let told = |(value, property): (&Option<f64>, &Property)| {
+        value.map_or(0.0, |value| property.standardised(value))
+    };
+    let row = |row: &Vec<Option<f64>>| row.iter().zip(properties).map(told).collect::<Vec<_>>();
+    let features: Vec<f64> = values.iter().flat_map(row).collect();
+    let shown = values.iter().flatten().map(|value| f64::from(u8::from(value.is_some())));
+    let tensor = |values: Vec<f64>| -> Result<Tensor> {
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?)
+    };
+    Condition::with_flags(tensor(features)?, tensor(shown.collect())?)
+}
+
+/// What a network is told of records with these labels; hidden where one is missing.
+///
+/// # Errors
+/// As [`condition`].
+pub fn condition_of<'a>(
+    properties: &[Property],
+    labels: impl Iterator<Item = &'a Labels>,
+    dtype: DType,
+) -> Result<Condition> {
+    let values = |own: &Labels| -> Vec<Option<f64>> {
+        properties.iter().map(|property| own.get(&property.name).copied()).collect()
+    };
+    condition(properties, &labels.map(values).collect::<Vec<_>>(), dtype)
 }
 
 /// A value of a property that is asked for: `gap=6.8eV`.
@@ -69,7 +116,7 @@ pub struct Asked {
 impl FromStr for Asked {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let wrong = || "allowed: NAME=VALUE with an optional unit, as gap=6.8eV".to_string();
         let (name, rest) = text.split_once('=').ok_or_else(wrong)?;
         let rest = rest.trim();
@@ -88,7 +135,7 @@ impl Asked {
     ///
     /// # Errors
     /// What is wrong with the unit.
-    pub fn value_in(&self, property: &Property) -> Result<f64, String> {
+    pub fn value_in(&self, property: &Property) -> std::result::Result<f64, String> {
         let (Some(from), Some(to)) = (&self.unit, &property.unit) else {
             return match &self.unit {
                 Some(unit) => Err(format!("found unit {unit}, but the data name none")),
@@ -120,16 +167,15 @@ fn electronvolts(unit: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Element;
+
+    fn labels(gap: f64) -> Labels {
+        Labels::from([("gap".into(), gap)])
+    }
 
     fn property(unit: Option<&str>) -> Property {
         let config = PropertyConfig { label: "gap".into(), unit: unit.map(Into::into) };
-        let molecule = |gap: f64| {
-            let one = Molecule::new(vec![Element::H], vec![[0.0; 3]]).unwrap();
-            one.with_label("gap", gap)
-        };
-        let bare = Molecule::new(vec![Element::H], vec![[0.0; 3]]).unwrap();
-        Property::measured(&config, &[molecule(1.0), molecule(4.0), molecule(4.0), bare]).unwrap()
+        let all = [labels(1.0), labels(4.0), labels(4.0), Labels::new()];
+        Property::measured(&config, all.iter()).unwrap()
     }
 
     #[test]
@@ -139,8 +185,23 @@ mod tests {
         assert!((gap.deviation - 4.0 / 3.0).abs() < 1e-15);
         assert!((gap.standardised(5.0) - 1.5).abs() < 1e-15);
         let other = PropertyConfig { label: "mu".into(), unit: None };
-        let bare = Molecule::new(vec![Element::H], vec![[0.0; 3]]).unwrap();
-        assert!(Property::measured(&other, &[bare]).is_none());
+        assert!(Property::measured(&other, [Labels::new()].iter()).is_none());
+    }
+
+    #[test]
+    fn properties_are_told_where_they_are_known() {
+        assert!(condition(&[], &[vec![]], DType::F64).unwrap().features().is_none());
+        let property = |name: &str, mean, deviation| {
+            let (name, unit, least, most) = (name.into(), None, 0.0, 9.0);
+            Property { name, unit, mean, deviation, least, most }
+        };
+        let properties = [property("gap", 2.0, 0.5), property("mu", 1.0, 2.0)];
+        let all = [labels(3.0), Labels::from([("mu".into(), 0.0)])];
+        let told = condition_of(&properties, all.iter(), DType::F64).unwrap();
+        let seen = told.input(DType::F64).unwrap().unwrap().to_vec2::<f64>().unwrap();
+        assert_eq!(seen, [[2.0, 0.0, 1.0, 0.0], [0.0, -0.5, 0.0, 1.0]]);
+        let hidden = told.hidden().unwrap().input(DType::F64).unwrap().unwrap();
+        assert_eq!(hidden.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap(), 0.0);
     }
 
     #[test]
