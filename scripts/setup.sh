@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes a Debian or Ubuntu machine with a Rust toolchain and a C compiler ready to build Langevin.
 #
-# HDF5 (and NetCDF, for the climate domain) are C libraries. In this order: use them if they are
-# installed; install them if we may; else build HDF5 from source inside the cargo build (feature
+# HDF5 and NetCDF are C libraries. In this order: use them if they are
+# installed; install them if we may; else build them from source inside the cargo build (feature
 # static-io), for which a CMake of at least 3.26 is needed. Says what it does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,10 +17,10 @@ write_env() { # features, extra PATH
     } > .deps/build.env
 }
 
-have_hdf5() {
-    if command -v pkg-config > /dev/null && pkg-config --exists hdf5; then return 0; fi
-    if [ -n "${HDF5_DIR:-}" ] && [ -d "$HDF5_DIR" ]; then return 0; fi
-    command -v h5cc > /dev/null
+have_libraries() {
+    if command -v pkg-config > /dev/null && pkg-config --exists hdf5 netcdf; then return 0; fi
+    if [ -n "${HDF5_DIR:-}" ] && [ -d "$HDF5_DIR" ] && [ -d "${NETCDF_DIR:-}" ]; then return 0; fi
+    command -v h5cc > /dev/null && command -v nc-config > /dev/null
 }
 
 cmake_is_new_enough() {
@@ -30,8 +30,8 @@ cmake_is_new_enough() {
 }
 
 if [ "${LANGEVIN_STATIC_IO:-0}" != 1 ]; then
-    if have_hdf5; then
-        say "using the HDF5 library of this system"
+    if have_libraries; then
+        say "using the HDF5 and NetCDF libraries of this system"
         write_env ""
         exit 0
     fi
@@ -49,7 +49,7 @@ if [ "${LANGEVIN_STATIC_IO:-0}" != 1 ]; then
     fi
 fi
 
-say "building HDF5 from source with the feature static-io (two to three minutes more)"
+say "building HDF5 and NetCDF from source with the feature static-io (three to four minutes more)"
 path=""
 if ! cmake_is_new_enough cmake; then
     if ! cmake_is_new_enough .deps/cmake/bin/cmake; then

@@ -6,6 +6,7 @@
 )]
 
 mod choice;
+mod climate;
 mod config_file;
 mod crystals;
 mod data;
@@ -47,7 +48,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Crystals: comparing structures, changing formats.
+    /// Fields on grids: regrid, downscale.
+    #[command(subcommand)]
+    Climate(climate::ClimateCommand),
+    /// Crystals: structures of a composition or of any, comparing, ranking, changing formats.
     #[command(subcommand)]
     Crystals(crystals::CrystalsCommand),
     /// Sets of molecules to train on, from your own files.
@@ -106,6 +110,7 @@ pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Climate(command) => command.run(),
         Command::Crystals(command) => command.run(),
         Command::Data(command) => command.run(),
         Command::Molecules(command) => command.run(),

@@ -17,6 +17,7 @@ mod error;
 mod fingerprint;
 mod hdf5;
 mod molecules;
+mod netcdf;
 mod npy;
 mod points;
 mod split;
@@ -32,5 +33,6 @@ pub use molecules::{
     BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, check_molecule_target,
     read_molecules, stage_molecules, write_molecules,
 };
+pub use netcdf::{FieldSource, GridFile, GridFileError, GridWriter, WriteOptions, write_grid};
 pub use points::{ReadOptions, check_target, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

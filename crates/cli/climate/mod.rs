@@ -1,0 +1,33 @@
+//! `langevin climate`.
+
+mod downscale;
+mod frames;
+mod history;
+mod regrid;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::Ending;
+
+/// What can be done with fields on grids.
+#[derive(Debug, Subcommand)]
+pub enum ClimateCommand {
+    /// Make an ensemble of finer fields under coarse ones.
+    Downscale(downscale::DownscaleArgs),
+    /// Bring fields to another grid.
+    Regrid(regrid::RegridArgs),
+}
+
+impl ClimateCommand {
+    /// Plans and runs the command.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while running.
+    pub fn run(self) -> Result<Ending> {
+        match self {
+            Self::Downscale(args) => args.run(),
+            Self::Regrid(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Fields on grids in NetCDF files, by the conventions CF.
+
+mod error;
+mod file;
+mod packing;
+mod roles;
+mod writer;
+
+pub use error::GridFileError;
+pub use file::{FieldSource, GridFile};
+pub use writer::{GridWriter, WriteOptions, write_grid};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! Grids of cells: two axes.
+
+use crate::axis::{Axis, AxisError};
+
+/// The cells of a field: rows along `y`, columns along `x`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Latitudes, or coordinates of a projection.
+    pub y: Axis,
+    /// Longitudes, or coordinates of a projection.
+    pub x: Axis,
+}
+
+impl Grid {
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.y.len(), self.x.len())
+    }
+
+    /// Areas of the rows' cells with mean 1; those of a row are alike where columns are.
+    pub fn row_weights(&self) -> Vec<f64> {
+        let sizes = self.y.sizes();
+        let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
+        sizes.into_iter().map(|size| size / mean).collect()
+    }
+
+    /// Each edge of a cell cut into `factor` of equal length; see [`Axis::refined`].
+    #[must_use]
+    pub fn refined(&self, factor: f64) -> Self {
+        Self { y: self.y.refined(factor), x: self.x.refined(factor) }
+    }
+
+    /// Blocks of `factor` by `factor` cells joined.
+    ///
+    /// # Errors
+    /// [`AxisError::Factor`] if an axis is no multiple of it.
+    pub fn coarsened(&self, factor: usize) -> Result<Self, AxisError> {
+        Ok(Self { y: self.y.coarsened(factor)?, x: self.x.coarsened(factor)? })
+    }
+}
