@@ -55,11 +55,36 @@ pub struct Isotonic {
 }
 
 /// Scores that were pooled.
-struct Block {
-    /// Sum of the scores.
+pub(crate) struct Block {
+    /// Sum of the scores, weighted.
     scores: f64,
-    happened: f64,
-    count: f64,
+    /// Weight of those whose outcome happened.
+    pub(crate) happened: f64,
+    /// Weight of all.
+    pub(crate) count: f64,
+}
+
+/// Adjacent violators pooled: `cases` of score, outcome and weight above 0, which are sorted by score, in blocks
+/// whose mean outcomes rise.
+pub(crate) fn pool(cases: &mut [(f64, f64, f64)]) -> Vec<Block> {
+    cases.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut blocks: Vec<Block> = Vec::new();
+    for alike in cases.chunk_by(|a, b| a.0 == b.0) {
+        let count = alike.iter().map(|(_, _, weight)| weight).sum();
+        let happened = alike.iter().map(|(_, outcome, weight)| outcome * weight).sum();
+        blocks.push(Block { scores: alike[0].0 * count, happened, count });
+        while let [.., before, last] = &blocks[..] {
+            if before.happened / before.count < last.happened / last.count {
+                break;
+            }
+            let last = blocks.pop().expect("there are two");
+            let before = blocks.last_mut().expect("there was one more");
+            before.scores += last.scores;
+            before.happened += last.happened;
+            before.count += last.count;
+        }
+    }
+    blocks
 }
 
 impl Isotonic {
@@ -69,25 +94,9 @@ impl Isotonic {
     /// [`CalibrationError`].
     pub fn fit(scores: &[f64], outcomes: &[bool]) -> Result<Self, CalibrationError> {
         check(scores, outcomes)?;
-        let mut pairs: Vec<(f64, f64)> =
-            scores.iter().zip(outcomes).map(|(&s, &o)| (s, f64::from(u8::from(o)))).collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut blocks: Vec<Block> = Vec::new();
-        for alike in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let count = alike.len() as f64;
-            let happened = alike.iter().map(|(_, outcome)| outcome).sum();
-            blocks.push(Block { scores: alike[0].0 * count, happened, count });
-            while let [.., before, last] = &blocks[..] {
-                if before.happened / before.count < last.happened / last.count {
-                    break;
-                }
-                let last = blocks.pop().expect("there are two");
-                let before = blocks.last_mut().expect("there was one more");
-                before.scores += last.scores;
-                before.happened += last.happened;
-                before.count += last.count;
-            }
-        }
+        let mut cases: Vec<(f64, f64, f64)> =
+            scores.iter().zip(outcomes).map(|(&s, &o)| (s, f64::from(u8::from(o)), 1.0)).collect();
+        let blocks = pool(&mut cases);
         let knot = |block: &Block| (block.scores / block.count, block.happened / block.count);
         Ok(Self { knots: blocks.iter().map(knot).collect() })
     }
