@@ -24,6 +24,7 @@ mod size_range;
 mod threads;
 mod trained;
 mod training;
+mod uq;
 mod warm_start;
 
 use std::path::Path;
@@ -63,6 +64,9 @@ enum Command {
     /// Point clouds in R^d and on the sphere.
     #[command(subcommand)]
     Points(points::PointsCommand),
+    /// Whether uncertainty is right: scores of ensembles.
+    #[command(subcommand)]
+    Uq(uq::UqCommand),
     /// Regenerate the tables of a Markdown file from docs/results.
     Results(results::ResultsArgs),
 }
@@ -116,6 +120,7 @@ fn main() -> ExitCode {
         Command::Molecules(command) => command.run(),
         Command::Points(command) => command.run(),
         Command::Results(args) => args.run(),
+        Command::Uq(command) => command.run(),
     };
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,

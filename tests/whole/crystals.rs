@@ -69,7 +69,7 @@ fn wrong_input_is_named_and_nothing_is_written() {
                 .replace("0 0 0", "0 0 0 0.5")
                 .replace("0.5 0.5\n", "0.5 0.5 1\n"),
         ),
-        ("group.cif", good.replace("loop_", "_symmetry_space_group_name_H-M 'P m -3 m'\nloop_")),
+        ("group.cif", good.replace("loop_", "_symmetry_space_group_name_H-M 'P n -3 n'\nloop_")),
         ("flat.cif", good.replace("_cell_length_a 4.1", "_cell_length_a 0")),
         ("open.cif", good.replace("_cell_length_b 4.1\n", "")),
     ] {

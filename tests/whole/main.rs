@@ -2,6 +2,7 @@
 
 mod average;
 mod bad_input;
+mod climate;
 mod crystal_models;
 mod crystals;
 mod data_import;

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group, Hits};
 use super::compositions::AskedCell;
-use super::request::{RequestArgs, bounds};
+use super::makes::bounds;
+use super::request::RequestArgs;
 use super::sample::{Trained, draw};
 use crate::choice::ChoiceArgs;
 use crate::model::Model;

@@ -11,10 +11,10 @@ use langevin_crystals::lattice::Lattice;
 use langevin_crystals::orbits::Orbits;
 use langevin_crystals::record::Crystal;
 use langevin_crystals::space::{Crystals, LATTICE_FACTOR};
-use langevin_crystals::wyckoff::SpaceGroup;
+use langevin_crystals::wyckoff::{SpaceGroup, Ways};
 use serde::Serialize;
 
-use super::request::Make;
+use super::makes::Make;
 use crate::generate::Chunk;
 use crate::{bad_input, refused};
 
@@ -135,12 +135,19 @@ impl Constraints {
         };
         let (mut rows, mut all) = (Vec::new(), Vec::new());
         let cells = chunk.x.part(LATTICE_FACTOR).to_vec2::<f64>()?;
+        // Samples of one composition follow each other: its ways are counted once.
+        let mut last: Option<(&Vec<u32>, Ways)> = None;
         for (cell, &place) in cells.iter().zip(&chunk.places) {
             let make = &makes[place];
+            let species = make.species.as_ref().expect("a group is only asked of compositions");
+            if last.as_ref().is_none_or(|(other, _)| *other != species) {
+                let counts: Vec<(Element, usize)> = counts(make, domain).into_iter().collect();
+                last = Some((species, group.ways(&counts)));
+            }
+            let (_, ways) = last.as_ref().expect("it was just set");
             let k = domain.cells.coordinates(std::array::from_fn(|i| cell[i]), make.atoms);
             let lattice = Lattice::from_log_coordinates(k).ok();
-            let found =
-                lattice.and_then(|lattice| self.structure(group, make, place, &lattice, domain));
+            let found = lattice.and_then(|lattice| self.structure(group, ways, place, &lattice));
             let (crystal, orbits) = found.ok_or_else(|| langevin_core::Error::Shape {
                 what: format!("sample {}: a structure of {}", place + 1, group.symbol),
                 found: vec![0],
@@ -156,13 +163,10 @@ impl Constraints {
     fn structure(
         &self,
         group: &SpaceGroup,
-        make: &Make,
+        ways: &Ways,
         place: usize,
         lattice: &Lattice,
-        domain: &Crystals,
     ) -> Option<(Crystal, Orbits)> {
-        let counts: Vec<(Element, usize)> = counts(make, domain).into_iter().collect();
-        let ways = group.ways(&counts);
         (0..TRIES).find_map(|attempt| {
             // Steps 0 to 2 of this purpose make reference samples, their sizes and the noise of templates.
             let ids = vec![SampleId(place as u64)];

@@ -7,6 +7,7 @@ mod constraints;
 mod convert;
 mod evaluate;
 mod experiment;
+mod makes;
 mod match_;
 mod measure;
 mod page;

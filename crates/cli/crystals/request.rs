@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
-use langevin_core::{Counted, Denoiser, Error, Purpose, Rng, Seed, Tally};
+use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_crystals::constraint::{Constrained, Constraint};
 use langevin_crystals::network::GivenSpecies;
 use langevin_crystals::property::{self, Asked};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::compositions::{AskedCell, CompositionArgs};
 use super::constraints::{ConstraintArgs, Constraints};
+use super::makes::{Make, Makes};
 use super::sample::Trained;
 use super::start::{Start, StartArgs};
 use crate::generate::Chunk;
@@ -47,20 +48,9 @@ pub struct RequestArgs {
     atoms: Option<SizeRange>,
 }
 
-/// What one sample is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Make {
-    /// Number of atoms.
-    pub atoms: usize,
-    /// A species for each; nothing where the model makes them.
-    pub species: Option<Vec<u32>>,
-    /// Which of the samples of its composition it is, from 0.
-    pub nth: usize,
-}
-
 /// The products of [`RequestArgs`] for one model.
 pub struct Request {
-    kind: Kind,
+    makes: Makes,
     start: Option<Start>,
     constraints: Constraints,
     /// Values of the model's properties.
@@ -68,13 +58,6 @@ pub struct Request {
     contrast: Option<Contrast>,
     /// Whether the network is told that species are given.
     tells: bool,
-}
-
-enum Kind {
-    /// As many samples of each of these, one after the other.
-    Each(Vec<Make>),
-    /// Sizes with their weights.
-    Sizes(Vec<(usize, u64)>),
 }
 
 impl RequestArgs {
@@ -98,7 +81,7 @@ impl RequestArgs {
     ) -> Result<Request> {
         let domain = &trained.domain;
         let given = trained.experiment.given_species();
-        let kind = match cells {
+        let makes = match cells {
             None if given == GivenSpecies::Always => {
                 return refused("found a model of known compositions, needed: --formula or --like");
             }
@@ -108,17 +91,12 @@ impl RequestArgs {
                      allowed: one with method.give.species",
                 );
             }
-            None => Kind::Sizes(self.sizes(domain)?),
-            Some(all) => {
-                Kind::Each(all.iter().map(|cell| make(cell, domain)).collect::<Result<_>>()?)
-            }
+            None => Makes::of_sizes(self.atoms, domain)?,
+            Some(all) => Makes::of_cells(&all, domain)?,
         };
-        let makes = match &kind {
-            Kind::Each(makes) => &makes[..],
-            Kind::Sizes(_) => &[],
-        };
-        let start = self.start.plan(trained, makes, seed)?;
-        let constraints = self.constraints.plan(domain, makes, seed)?;
+        let each = makes.each();
+        let start = self.start.plan(trained, each, seed)?;
+        let constraints = self.constraints.plan(domain, each, seed)?;
         let sampler = &trained.experiment.method.sampler;
         if sampler.draws_noise() && (self.constraints.has_group() || self.start.keeps_symmetry()) {
             return refused(format!(
@@ -128,84 +106,20 @@ impl RequestArgs {
         }
         let values = same_for_all(&self.property, &domain.properties)?;
         let contrast = self.guidance.map(crate::properties::contrast).transpose()?;
-        let tells = matches!(kind, Kind::Each(_));
-        Ok(Request { kind, start, constraints, values, contrast, tells })
+        let tells = makes.compositions().is_some();
+        Ok(Request { makes, start, constraints, values, contrast, tells })
     }
-
-    fn sizes(&self, domain: &Crystals) -> Result<Vec<(usize, u64)>> {
-        let fits = |size: usize| self.atoms.is_none_or(|atoms| atoms.holds(size));
-        let sizes = domain.sizes.iter().filter(|&(&size, _)| fits(size));
-        let sizes: Vec<(usize, u64)> = sizes.map(|(&size, &count)| (size, count)).collect();
-        if sizes.is_empty() {
-            let (least, most) = bounds(domain);
-            return refused(format!(
-                "--atoms: found no crystal of such a size in the training data, allowed: {least} to {most}"
-            ));
-        }
-        Ok(sizes)
-    }
-}
-
-/// The smallest and the largest number of atoms that the model saw.
-pub fn bounds(domain: &Crystals) -> (usize, usize) {
-    let sizes = domain.sizes.keys();
-    let (least, most) = (sizes.clone().next(), sizes.last());
-    (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
-}
-
-/// What a sample with the atoms of a cell is made of.
-fn make(AskedCell { name, species }: &AskedCell, domain: &Crystals) -> Result<Make> {
-    if let Some(stranger) = species.iter().find(|element| !domain.elements.contains(element)) {
-        let known: Vec<&str> = domain.elements.iter().map(|element| element.symbol()).collect();
-        return refused(format!("{name}: found {stranger}, allowed: {}", known.join(" ")));
-    }
-    let (least, most) = bounds(domain);
-    if !(least..=most).contains(&species.len()) {
-        let found = species.len();
-        let allowed = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-        return refused(format!(
-            "{name}: found {found} atoms, allowed: {allowed}, as the model saw"
-        ));
-    }
-    Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?), nth: 0 })
 }
 
 impl Request {
     /// Of how many compositions [`Request::draw`] makes `count` samples each; nothing where it makes that many in all.
     pub fn compositions(&self) -> Option<usize> {
-        match &self.kind {
-            Kind::Each(makes) => Some(makes.len()),
-            Kind::Sizes(_) => None,
-        }
+        self.makes.compositions()
     }
 
     /// What each sample is made of: `count` of each composition, or in all.
     pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
-        match &self.kind {
-            Kind::Each(makes) => {
-                let of = |make: &Make| {
-                    (0..count).map(|nth| Make { nth, ..make.clone() }).collect::<Vec<_>>()
-                };
-                makes.iter().flat_map(of).collect()
-            }
-            Kind::Sizes(sizes) => {
-                // Step 0 of this purpose makes the reference samples.
-                let ids = langevin_core::rng::ids(0, count);
-                let mut rng = Rng::new(seed, Purpose::Reference, ids, 1);
-                let total: u64 = sizes.iter().map(|(_, count)| count).sum();
-                let at = |u: f64| {
-                    let mut below = (u * total as f64) as u64;
-                    let fits = |&&(_, count): &&(usize, u64)| {
-                        let found = below < count;
-                        below = below.saturating_sub(count);
-                        found
-                    };
-                    let (atoms, _) = *sizes.iter().find(fits).unwrap_or(&sizes[sizes.len() - 1]);
-                    Make { atoms, species: None, nth: 0 }
-                };
-                rng.uniforms().into_iter().map(at).collect()
-            }
-        }
+        self.makes.draw(seed, count)
     }
 
     /// Who estimates the crystals of a chunk: the network, told what is asked, with its constraints.

@@ -15,7 +15,8 @@ use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group};
 use super::experiment::CrystalsExperiment;
-use super::request::{Make, Request, RequestArgs};
+use super::makes::Make;
+use super::request::{Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generated, Generation};

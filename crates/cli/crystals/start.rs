@@ -12,7 +12,7 @@ use langevin_crystals::orbits::Orbits;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
 use serde::Serialize;
 
-use super::request::Make;
+use super::makes::Make;
 use super::sample::Trained;
 use crate::generate::Chunk;
 use crate::refused;

@@ -1,7 +1,8 @@
 //! `langevin molecules evaluate`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use langevin_datasets::read_molecules;
@@ -39,6 +40,9 @@ pub struct EvaluateArgs {
     /// xtb on the PATH.
     #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "100")]
     xtb: Option<NonZeroUsize>,
+    /// Seconds after which a calculation of xtb is given up and counts as not converged.
+    #[arg(long, value_name = "SECONDS", default_value = "300", requires = "xtb")]
+    xtb_limit: NonZeroU64,
     /// Self-contained HTML report with molecules that can be turned.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -74,7 +78,9 @@ impl EvaluateArgs {
         for out in [&self.json, &self.report].into_iter().flatten() {
             refuse_existing(out, self.force)?;
         }
-        let xtb = self.xtb.map(|count| Xtb::find().map(|xtb| (xtb, count.get()))).transpose()?;
+        let limit = Duration::from_secs(self.xtb_limit.get());
+        let found = |count: NonZeroUsize| Xtb::find(limit).map(|xtb| (xtb, count.get()));
+        let xtb = self.xtb.map(found).transpose()?;
         let found = pool.install(|| self.evaluate(xtb))?;
         let table = table(&found.numbers)?;
         if !self.options.quiet {

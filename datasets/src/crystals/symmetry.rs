@@ -13,6 +13,13 @@ pub(super) struct Operation {
     translation: Vec3,
 }
 
+impl From<&langevin_crystals::orbits::Operation> for Operation {
+    fn from(operation: &langevin_crystals::orbits::Operation) -> Self {
+        let rotation = [0, 1, 2].map(|i| [0, 1, 2].map(|k| operation.turn[(i, k)]));
+        Self { rotation, translation: [0, 1, 2].map(|i| operation.shift[i]) }
+    }
+}
+
 impl Operation {
     /// Of a text; nothing if it is no operation.
     pub(super) fn parse(text: &str) -> Option<Self> {

@@ -81,7 +81,7 @@ impl Downscaler {
         };
         let regridder = Regridder::new(coarse, &fine, rule, 1.0);
         let blocks = Blocks::new(factor, &fine.y.sizes());
-        Self { baseline, regridder, blocks, rain_farm: RainFarm::new(factor) }
+        Self { baseline, regridder, rain_farm: RainFarm::new(blocks.clone()), blocks }
     }
 
     /// A member under `coarse`; `white` gives standard normal numbers for the fine cells, if it is asked.

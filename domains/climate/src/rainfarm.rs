@@ -16,27 +16,25 @@ const SLOPES: [f64; 2] = [1.0, 4.0];
 ///
 /// # Source
 /// Rebora et al. (2006), J. Hydrometeorology 7, 724–738.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RainFarm {
-    factor: usize,
+    blocks: Blocks,
 }
 
 impl RainFarm {
-    /// For fine fields of `factor` cells to a coarse one along each axis.
-    pub fn new(factor: usize) -> Self {
-        Self { factor }
+    /// For fine fields of which these `blocks` are the coarse cells.
+    pub fn new(blocks: Blocks) -> Self {
+        Self { blocks }
     }
 
     /// One member under `coarse`; `white` are standard normal numbers, one for each fine cell.
     ///
     /// # Panics
-    /// If `white` does not have the shape of the fine field.
+    /// If the coarse field or `white` do not have the shape that blocks have.
     pub fn member(&self, coarse: ArrayView2<f32>, white: Array2<f64>) -> Array2<f32> {
-        let (rows, columns) = (coarse.nrows() * self.factor, coarse.ncols() * self.factor);
-        assert_eq!(white.dim(), (rows, columns), "a number for each fine cell");
         let gaussian = shaped(white, spectral_slope(coarse));
         let mut fine = gaussian.mapv(|g| g.exp() as f32);
-        Blocks::equal(self.factor, rows).hold(&mut fine, coarse, Constraint::Multiply);
+        self.blocks.hold(&mut fine, coarse, Constraint::Multiply);
         fine
     }
 }
@@ -144,7 +142,8 @@ mod tests {
     fn members_have_the_means_of_the_coarse_field_and_differ() {
         let coarse =
             Array2::from_shape_fn((8, 8), |(i, j)| if i < 4 { (i + j) as f32 } else { 0.0 });
-        let [a, b] = [1, 7].map(|seed| RainFarm::new(4).member(coarse.view(), white(32, seed)));
+        let [a, b] = [1, 7]
+            .map(|seed| RainFarm::new(Blocks::equal(4, 32)).member(coarse.view(), white(32, seed)));
         let means = Blocks::equal(4, 32).means(a.view());
         assert!(means.iter().zip(&coarse).all(|(a, b)| (a - b).abs() <= 1e-5 * b));
         assert!(a.iter().all(|&x| x >= 0.0) && a != b);

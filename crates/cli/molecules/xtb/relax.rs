@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use langevin_datasets::read_molecules;
@@ -18,7 +19,12 @@ use crate::refused;
 #[derive(Debug)]
 pub struct Xtb {
     program: PathBuf,
+    /// After which a calculation is given up.
+    limit: Duration,
 }
+
+/// Between two looks at whether a calculation is over.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What became of a molecule.
 pub struct Relaxation {
@@ -37,11 +43,11 @@ pub struct Relaxed {
 }
 
 impl Xtb {
-    /// The program `xtb` of the PATH.
+    /// The program `xtb` of the PATH, whose calculations are given up after `limit`.
     ///
     /// # Errors
     /// Bad input, if there is none.
-    pub fn find() -> Result<Self> {
+    pub fn find(limit: Duration) -> Result<Self> {
         let is_program = |path: &PathBuf| {
             let runs =
                 |file: fs::Metadata| file.is_file() && file.permissions().mode() & 0o111 != 0;
@@ -51,7 +57,7 @@ impl Xtb {
         let mut all = std::env::split_paths(&path).map(|folder| folder.join("xtb"));
         match all.find(is_program) {
             // Calculations run in other folders: a relative entry of the PATH would not be found there.
-            Some(program) => Ok(Self { program: std::path::absolute(program)? }),
+            Some(program) => Ok(Self { program: std::path::absolute(program)?, limit }),
             None => refused(
                 "--xtb: found no program xtb on the PATH, allowed: GFN2-xTB 6.2 or later \
                  (https://github.com/grimme-lab/xtb); or leave --xtb out",
@@ -77,7 +83,7 @@ impl Xtb {
         Ok(Relaxation { point, relaxed })
     }
 
-    /// What the program prints; nothing if it says by its status that it failed.
+    /// What the program prints; nothing if it says by its status that it failed, or takes too long.
     fn run(&self, folder: &Path, molecule: &Molecule, more: &[&str]) -> Result<Option<String>> {
         let charge: i32 = molecule.charges().unwrap_or(&[]).iter().map(|&q| i32::from(q)).sum();
         let protons: i32 = molecule.species().iter().map(|e| i32::from(e.number())).sum();
@@ -88,10 +94,24 @@ impl Xtb {
         command.args(["--uhf", &unpaired.to_string()]).args(more);
         // Molecules run beside each other; the stack is what xtb's own manual asks for.
         command.envs([("OMP_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1"), ("OMP_STACKSIZE", "1G")]);
-        let output = command.output();
-        let output = output.with_context(|| format!("cannot run {}", self.program.display()))?;
-        let text = || String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(output.status.success().then(text))
+        // Into files: a pipe that nobody empties would stop it.
+        let printed = folder.join("printed");
+        command.stdout(fs::File::create(&printed)?).stderr(Stdio::null());
+        let cannot = || format!("cannot run {}", self.program.display());
+        let mut child = command.spawn().with_context(cannot)?;
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().with_context(cannot)? {
+                break status;
+            }
+            if started.elapsed() > self.limit {
+                child.kill().and_then(|()| child.wait()).with_context(cannot)?;
+                return Ok(None);
+            }
+            std::thread::sleep(LOOK);
+        };
+        let text = String::from_utf8_lossy(&fs::read(&printed)?).into_owned();
+        Ok(status.success().then_some(text))
     }
 }
 
@@ -119,6 +139,24 @@ mod tests {
     use langevin_molecules::element::Element;
 
     use super::*;
+
+    /// A program that never ends is a calculation that failed, and leaves nothing behind.
+    #[test]
+    fn calculations_are_given_up_after_their_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("xtb");
+        let hydrogen =
+            Molecule::new(vec![Element::H; 2], vec![[0.0; 3], [0.74, 0.0, 0.0]]).unwrap();
+        let run = |script: &str, limit: u64| {
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            let xtb = Xtb { program: program.clone(), limit: Duration::from_millis(limit) };
+            xtb.run(folder.path(), &hydrogen, &[]).unwrap()
+        };
+        assert_eq!(run("echo done", 60_000).as_deref(), Some("done\n"));
+        assert_eq!(run("exec sleep 600", 50), None);
+        assert_eq!(run("exit 3", 60_000), None);
+    }
 
     #[test]
     fn the_distance_does_not_see_how_the_optimum_lies() {

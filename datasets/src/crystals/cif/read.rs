@@ -4,6 +4,7 @@ use langevin_atoms::element::Element;
 use langevin_crystals::geometry::Vec3;
 use langevin_crystals::lattice::Lattice;
 use langevin_crystals::record::{Crystal, CrystalError};
+use langevin_crystals::symmetry::operations_of_symbol;
 
 use super::super::Entries;
 use super::super::error::{BadCrystal, CrystalFault};
@@ -105,7 +106,12 @@ fn operations(block: &Block) -> Result<Vec<Operation>, BadCrystal> {
     match block.item(&NAMES) {
         Some(name) => match name.text.replace(' ', "").to_ascii_uppercase().as_str() {
             "P1" | "1" => Ok(Vec::new()),
-            _ => Err(BadCrystal::line(name.line, CrystalFault::Operations(name.text.clone()))),
+            _ => {
+                let found = operations_of_symbol(&name.text);
+                let unknown = || CrystalFault::Operations(name.text.clone());
+                let found = found.ok_or_else(|| BadCrystal::line(name.line, unknown()))?;
+                Ok(found.iter().map(Operation::from).collect())
+            }
         },
         None => Ok(Vec::new()),
     }
@@ -159,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_known_by_their_names() {
+        let group = format!("{CELL}_symmetry_space_group_name_H-M 'F m -3 m'\n{ATOMS}C 0 0 0 1\n");
+        assert_eq!(parse(&group).unwrap()[0].as_ref().unwrap().len(), 4);
+    }
+
+    #[test]
     fn sites_are_repeated_by_the_operations() {
         let operations = "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n-y,x-y,z\n-x+y,-x,z\n";
         let text = format!(
@@ -194,8 +206,9 @@ mod tests {
         );
         let negative = message(CELL.replace("4.0(1)", "-4.0") + ATOMS + "C 0 0 0 1\n");
         assert_eq!(negative, "line 2: found a length of -4 Å, allowed: more than 0");
-        let group = format!("{CELL}_symmetry_space_group_name_H-M 'F m -3 m'\n{ATOMS}C 0 0 0 1\n");
-        assert!(message(group).starts_with("line 8: found the space group \"F m -3 m\" without"));
+        // Two origins: which one is meant is not said.
+        let group = format!("{CELL}_symmetry_space_group_name_H-M 'F d -3 m'\n{ATOMS}C 0 0 0 1\n");
+        assert!(message(group).starts_with("line 8: found the space group \"F d -3 m\" without"));
         let operation =
             format!("{CELL}loop_\n_symmetry_equiv_pos_as_xyz\nx,y,w\n{ATOMS}C 0 0 0 1\n");
         assert!(message(operation).starts_with("line 10: found \"x,y,w\", allowed: an operation"));

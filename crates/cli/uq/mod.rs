@@ -1,0 +1,29 @@
+//! `langevin uq`.
+
+mod cases;
+mod score;
+mod sums;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::Ending;
+
+/// Whether uncertainty is right.
+#[derive(Debug, Subcommand)]
+pub enum UqCommand {
+    /// Score an ensemble of fields against what was observed.
+    Score(score::ScoreArgs),
+}
+
+impl UqCommand {
+    /// Plans and runs the command.
+    ///
+    /// # Errors
+    /// Bad input, or what failed while running.
+    pub fn run(self) -> Result<Ending> {
+        match self {
+            Self::Score(args) => args.run(),
+        }
+    }
+}

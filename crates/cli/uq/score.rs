@@ -1,0 +1,157 @@
+//! `langevin uq score`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use langevin_report::table::{Cell, Column, Table};
+use langevin_train::write_whole;
+use langevin_uq::Interval;
+use langevin_uq::significance::{block_bootstrap, diebold_mariano};
+use serde_json::{Map, Value};
+
+use super::cases::Cases;
+use super::sums::{Sums, Wanted};
+use crate::options::RunOptions;
+use crate::progress::Progress;
+use crate::{Ending, refuse_existing, refused, threads};
+
+/// Score an ensemble of fields against what was observed, whoever made them.
+///
+/// Cells are weighted by their area, missing ones left out. CRPS is fair: it does not depend on the number of members.
+/// FSS pools its sums over all steps before the ratio, spectra are means over steps. With --against, the difference of the
+/// CRPS of two ensembles comes with its interval and the test of Diebold and Mariano, over steps of time.
+///
+/// Example: langevin uq score ensemble.nc --observed truth.nc --thresholds 0.1,1,10
+#[derive(Debug, clap::Args)]
+pub struct ScoreArgs {
+    /// NetCDF file with forecasts: time, members along a dimension like realization, rows, columns.
+    ensemble: PathBuf,
+    /// NetCDF file with what was observed, on the same grid, at the same steps.
+    #[arg(long, value_name = "FILE")]
+    observed: PathBuf,
+    /// Variable of the forecasts; without it the only one on a grid.
+    #[arg(long, value_name = "NAME")]
+    variable: Option<String>,
+    /// Variable of what was observed; without it that of the forecasts.
+    #[arg(long, value_name = "NAME")]
+    observed_variable: Option<String>,
+    /// Other forecasts of the same, to be compared with.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Thresholds of exceedances, in the unit of the field.
+    #[arg(long, value_delimiter = ',', value_name = "X,..", allow_negative_numbers = true)]
+    thresholds: Vec<f64>,
+    /// Cells along a window's side, for fractions skill scores.
+    #[arg(long, default_value_t = 9, value_name = "CELLS")]
+    window: usize,
+    /// Steps of a block of the bootstrap: those that are not independent of each other.
+    #[arg(long, default_value_t = 1, value_name = "STEPS")]
+    block: usize,
+    /// Seed of the ranks of equal values, and of the bootstrap.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The numbers as JSON, with the rank histogram.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Replace the output file if it exists.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// Resamples of the bootstrap, and the level of its intervals.
+const RESAMPLES: usize = 2000;
+const LEVEL: f64 = 0.95;
+
+impl ScoreArgs {
+    /// Reads, scores and prints.
+    ///
+    /// # Errors
+    /// A file that cannot be read; grids that differ.
+    pub fn run(self) -> Result<Ending> {
+        let pool = threads::pool(self.options.threads)?;
+        if let Some(json) = &self.json {
+            refuse_existing(json, self.force)?;
+        }
+        let cases = self.open(&self.ensemble)?;
+        let other = self.against.as_ref().map(|path| self.open(path)).transpose()?;
+        let (rows, columns) = cases.shape();
+        if self.window == 0 || self.window > rows.min(columns) {
+            let (found, most) = (self.window, rows.min(columns));
+            return refused(format!("--window: found {found}, allowed: 1 to {most}"));
+        }
+        let sums = pool.install(|| self.sums(&cases, "score"))?;
+        let mut numbers = sums.numbers()?;
+        if sums.gaps() > 0 && !self.options.quiet {
+            eprintln!("note: {} steps have missing cells, and no spectrum", sums.gaps());
+        }
+        if cases.members() == 1 && !self.options.quiet {
+            eprintln!(
+                "note: found one member: no spread, no ranks, and the absolute error for the CRPS"
+            );
+        }
+        if let Some(other) = &other {
+            let others = pool.install(|| self.sums(other, "score against"))?;
+            numbers.extend(self.compared(&sums.by_case, &others.by_case)?);
+        }
+        if !self.options.quiet {
+            let mut table = Table::new([Column::text("score"), Column::number("value")]);
+            for (name, value) in &numbers {
+                table.push([Cell::text(name.as_str()), Cell::Number(*value)])?;
+            }
+            print!("{}", table.to_text());
+        }
+        if let Some(path) = &self.json {
+            let number = |(name, value): &(String, f64)| (name.clone(), Value::from(*value));
+            let json = serde_json::json!({
+                "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
+                "ensemble": self.ensemble, "observed": self.observed, "against": self.against,
+                "scores": numbers.iter().map(number).collect::<Map<String, Value>>(),
+                "ranks": sums.rank_counts(),
+            });
+            write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;
+        }
+        Ok(Ending::Done)
+    }
+
+    fn open(&self, ensemble: &std::path::Path) -> Result<Cases> {
+        let observed = (&*self.observed, self.observed_variable.as_deref());
+        Cases::open((ensemble, self.variable.as_deref()), observed)
+    }
+
+    fn sums(&self, cases: &Cases, what: &str) -> Result<Sums> {
+        let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
+        let mut sums = Sums::new(Wanted { thresholds, window, seed }, cases.members())?;
+        let mut progress = Progress::new(what, cases.len() as u64, 0, self.options.quiet);
+        for time in 0..cases.len() {
+            sums.add(&cases.at(time)?, cases.weights.view())?;
+            progress.at(time as u64 + 1, "");
+        }
+        progress.finish();
+        Ok(sums)
+    }
+
+    /// How the CRPS of two ensembles differ, step by step.
+    fn compared(&self, own: &[f64], other: &[f64]) -> Result<Vec<(String, f64)>> {
+        let difference: Vec<f64> = own.iter().zip(other).map(|(a, b)| a - b).collect();
+        if difference.len() < 3 {
+            let found = difference.len();
+            return refused(format!(
+                "--against: found {found} steps, allowed: 3 or more to compare"
+            ));
+        }
+        let Interval { estimate, lower, upper } =
+            block_bootstrap(&difference, self.block, RESAMPLES, LEVEL, self.seed)?;
+        let test = diebold_mariano(&difference, 1, self.block - 1)?;
+        let mean = other.iter().sum::<f64>() / other.len() as f64;
+        let rows = [
+            ("CRPS of the other", mean),
+            ("difference of CRPS", estimate),
+            ("difference of CRPS, lower end of 95 %", lower),
+            ("difference of CRPS, upper end of 95 %", upper),
+            ("p of no difference, Diebold-Mariano", test.p_value),
+        ];
+        Ok(rows.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    }
+}
