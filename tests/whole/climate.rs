@@ -94,7 +94,7 @@ fn ensembles_are_scored() {
         (&["rf.nc", "--observed", "coarse.nc"][..], "found 32 by 48 cells, allowed: 8 by 12"),
         (
             &["rf.nc", "--observed", "rain.nc", "--observed-variable", "rain"],
-            "found no variable rain, allowed: pr, tas",
+            "found no variable rain, allowed: tas, pr",
         ),
         (&["near.nc", "--observed", "rf.nc"], "found 4 members, allowed: what was observed, once"),
         (

@@ -80,7 +80,7 @@ fn wrong_input_is_named_and_nothing_is_written() {
         ("part.cif", "part.cif, line 14: found the occupancy 0.5 of Cs, allowed: 1"),
         (
             "group.cif",
-            "group.cif, line 8: found the space group \"P m -3 m\" without its operations",
+            "group.cif, line 8: found the space group \"P n -3 n\" without its operations",
         ),
         ("flat.cif", "flat.cif, line 2: found a length of 0 Å, allowed: more than 0"),
         ("open.cif", "open.cif, line 1: found no _cell_length_b"),

@@ -16,7 +16,7 @@ const TOO_CLOSE: f64 = 0.5;
 /// How near to a face, as a fraction of the cell, an atom is drawn on the opposite one too.
 const ON_FACE: f64 = 0.02;
 
-/// Bonds are up to so many times the sum of covalent radii.
+/// Bonds lead to the neighbours up to so many times as far as the nearest one.
 const BOND: f64 = 1.15;
 
 /// An atom or an image of one.
@@ -52,7 +52,7 @@ pub fn cell(
         }
     };
     let mut balls: Vec<Ball> = drawn.iter().map(ball).collect();
-    let mut sticks = bonds(crystal, &drawn);
+    let mut sticks = bonds(&drawn);
     let first = balls.len();
     let corner = |i: usize| Ball {
         label: String::new(),
@@ -102,14 +102,19 @@ fn drawn(crystal: &Crystal) -> Vec<Drawn> {
     drawn
 }
 
-/// Pairs of drawn atoms that are as near as bonds are.
-fn bonds(crystal: &Crystal, drawn: &[Drawn]) -> Vec<Stick> {
-    let radius = |one: &Drawn| covalent_radius(crystal.species()[one.atom], 1);
+/// Pairs of drawn atoms of which one is hardly farther from the other than its nearest.
+fn bonds(drawn: &[Drawn]) -> Vec<Stick> {
+    let away = |one: &Drawn, other: &Drawn| norm(&minus(&one.at, &other.at));
+    let nearest = |one: &Drawn| {
+        let all = drawn.iter().map(|other| away(one, other)).filter(|&away| away > TOO_CLOSE);
+        all.fold(f64::INFINITY, f64::min)
+    };
+    let nearest: Vec<f64> = drawn.iter().map(nearest).collect();
     let mut sticks = Vec::new();
     for (i, one) in drawn.iter().enumerate() {
         for (j, other) in drawn.iter().enumerate().skip(i + 1) {
-            let away = norm(&minus(&one.at, &other.at));
-            if away > TOO_CLOSE && away < BOND * (radius(one) + radius(other)) {
+            let away = away(one, other);
+            if away > TOO_CLOSE && away < BOND * nearest[i].max(nearest[j]) {
                 sticks.push(Stick { ends: [i, j], lines: 1 });
             }
         }
@@ -133,8 +138,8 @@ mod tests {
         let all = drawn(&salt);
         assert_eq!(all.iter().filter(|one| one.atom == 0).count(), 8);
         assert_eq!(all.len(), 9);
-        // Cs and Cl are 3.55 Å apart, their radii sum up to 3.31.
-        assert_eq!(bonds(&salt, &all).len(), 8);
+        // Cs and Cl are 3.55 Å apart, two Cs 4.1 Å.
+        assert_eq!(bonds(&all).len(), 8);
         assert!(cell(1, &salt, (true, true)).is_ok());
     }
 }
