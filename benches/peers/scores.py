@@ -231,7 +231,7 @@ def main():
             gap, kinds = max(gap for gap, _ in gaps), len({case for _, case in gaps})
             print(f"{name:20} {peer:18} {kinds} kinds of ensembles, largest difference {gap:.1e}")
             rows.append({
-                "what": f"{name}, {kinds} kinds of ensembles, largest difference", "value": gap, "unit": "absolute, relative above 1",
+                "what": f"{name} beside {peer}, {kinds} kinds of ensembles, largest difference", "value": gap, "unit": "absolute, relative above 1",
                 "peer": f"{peer} {version(peer.split()[0])}", "bar": f"< {LIMIT}", "holds": gap < LIMIT,
             })
         if not args.skip_speed:
@@ -239,7 +239,7 @@ def main():
                 value = round(statistics.median(ratios), 2)
                 print(f"{name:20} {peer:18} {other:.0f} ms; here {mine:.0f} ms; {value} times")
                 rows.append({
-                    "what": f"{name}, {args.members} members on {cells} cells", "value": value,
+                    "what": f"{name} beside {peer}, {args.members} members on {cells} cells", "value": value,
                     "unit": "times the peer's speed", "spread": round((max(ratios) - min(ratios)) / 2, 2),
                     "seeds": args.rounds,
                     "peer": f"{peer} {version(peer)}: {other:.0f} ms; here {mine:.0f} ms", "bar": ">= 5.0", "holds": value >= 5.0,
