@@ -1,7 +1,10 @@
 //! An estimate and what it could as well have been.
 
+use rayon::prelude::*;
+
 use crate::UqError;
 use crate::quantiles::of_sorted;
+use crate::seeded::SplitMix64;
 
 /// An estimate with the limits of its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +24,18 @@ impl Interval {
         let tail = (1.0 - level) / 2.0;
         let [lower, upper] = [tail, 1.0 - tail].map(|p| of_sorted(&resampled, p));
         Self { estimate, lower, upper }
+    }
+
+    /// [`Interval::percentile`] of `resamples` estimates, each from a stream of its own.
+    pub(crate) fn resampled(
+        estimate: f64,
+        (resamples, level, seed): (usize, f64, u64),
+        resample: impl Fn(SplitMix64) -> Result<f64, UqError> + Sync,
+    ) -> Result<Self, UqError> {
+        Self::check(level, resamples)?;
+        let one = |index: usize| resample(SplitMix64::stream(seed, index as u64));
+        let all: Result<Vec<f64>, UqError> = (0..resamples).into_par_iter().map(one).collect();
+        Ok(Self::percentile(estimate, all?, level))
     }
 
     /// A level in 0.5 to 0.999, and enough resamples to have ten beyond each limit.

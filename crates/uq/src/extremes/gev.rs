@@ -2,12 +2,10 @@
 
 use std::f64::consts::LN_2;
 
-use rayon::prelude::*;
 use statrs::function::gamma::gamma;
 
 use super::{Fit, LMoments, bend, penalty, unbend};
 use crate::nelder_mead::minimise;
-use crate::seeded::SplitMix64;
 use crate::{Interval, UqError};
 
 /// Euler's constant: the mean of a Gumbel law of location 0 and scale 1.
@@ -129,16 +127,11 @@ impl Gev {
         level: f64,
         seed: u64,
     ) -> Result<Interval, UqError> {
-        Interval::check(level, resamples)?;
         let estimate = self.return_level(period)?;
-        let resample = |index: usize| {
-            let mut random = SplitMix64::stream(seed, index as u64);
+        Interval::resampled(estimate, (resamples, level, seed), |mut random| {
             let values: Vec<f64> = (0..count).map(|_| self.quantile(random.open())).collect();
             Self::fit(&values, fit)?.return_level(period)
-        };
-        let levels: Result<Vec<f64>, UqError> =
-            (0..resamples).into_par_iter().map(resample).collect();
-        Ok(Interval::percentile(estimate, levels?, level))
+        })
     }
 }
 

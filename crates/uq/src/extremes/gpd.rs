@@ -1,10 +1,7 @@
 //! Generalised Pareto law: excesses over a threshold.
 
-use rayon::prelude::*;
-
 use super::{Fit, LMoments, bend, penalty, unbend};
 use crate::nelder_mead::minimise;
-use crate::seeded::SplitMix64;
 use crate::{Interval, UqError};
 
 /// `F(y) = 1 − (1 − k y/α)^(1/k)` of excesses `y = x − u`, exponential for `k = 0`, with how often there is one.
@@ -115,19 +112,14 @@ impl Gpd {
         level: f64,
         seed: u64,
     ) -> Result<Interval, UqError> {
-        Interval::check(level, resamples)?;
         let estimate = self.return_level(period)?;
         // From the threshold 0: adding a large one would round small excesses to 0.
         let excess = Self { threshold: 0.0, ..*self };
-        let resample = |index: usize| {
-            let mut random = SplitMix64::stream(seed, index as u64);
+        Interval::resampled(estimate, (resamples, level, seed), |mut random| {
             let values: Vec<f64> = (0..count).map(|_| excess.quantile(random.open())).collect();
             let years = count as f64 / self.rate;
             Ok(self.threshold + Self::fit(&values, 0.0, years, fit)?.return_level(period)?)
-        };
-        let levels: Result<Vec<f64>, UqError> =
-            (0..resamples).into_par_iter().map(resample).collect();
-        Ok(Interval::percentile(estimate, levels?, level))
+        })
     }
 }
 
@@ -140,6 +132,7 @@ fn log_likelihood(excesses: &[f64], scale: f64, shape: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seeded::SplitMix64;
 
     #[test]
     fn clusters_by_hand() {
