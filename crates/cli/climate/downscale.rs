@@ -6,12 +6,11 @@ use anyhow::Result;
 use candle_core::{DType, Device};
 use langevin_climate::baselines::{Baseline, Downscaler};
 use langevin_core::{Purpose, Rng, SampleId, Seed};
-use langevin_datasets::{FieldSource, GridFile, GridFileError, GridWriter, write_grid};
+use langevin_datasets::{FieldSource, GridFile, GridFileError};
 use ndarray::Array2;
 
-use super::frames::{FieldArgs, FillError, ended, refuse_same};
+use super::frames::{FieldArgs, FillError, Job, refuse_same};
 use crate::options::RunOptions;
-use crate::progress::Progress;
 use crate::{Ending, refuse_existing, refused, threads};
 
 /// Make an ensemble of finer fields under coarse ones.
@@ -68,32 +67,19 @@ impl DownscaleArgs {
         ];
         let provenance = provenance.map(|(key, value)| (key.to_owned(), value)).to_vec();
         let of_members = self.method.is_random().then_some(members);
-        let options = fields.options(steps.clone(), of_members, provenance);
-        let total = (steps.len() * members) as u64;
-        let mut progress = Progress::new("downscale", total, 0, self.options.quiet);
         let downscaler = Downscaler::new(self.method, &field.grid, self.factor as usize);
-        let fill = |writer: &mut GridWriter| -> Result<(), FillError> {
-            for (k, &time) in steps.iter().enumerate() {
-                let coarse = self.coarse(&source, &field, time)?;
-                for member in 0..members {
-                    let white = || self.white(target.shape(), time, member);
-                    let fine = downscaler.member(coarse.view(), white);
-                    writer.put((k, member), &fine)?;
-                    progress.at((k * members + member + 1) as u64, "");
-                }
+        let shape = target.shape();
+        // The members of a step follow each other: it is read once.
+        let mut last: Option<(usize, Array2<f32>)> = None;
+        let frame = |time, member| {
+            if last.as_ref().is_none_or(|(other, _)| *other != time) {
+                last = Some((time, self.coarse(&source, &field, time)?));
             }
-            Ok(())
+            let (_, coarse) = last.as_ref().expect("it was just set");
+            Ok(downscaler.member(coarse.view(), || self.white(shape, time, member)))
         };
-        let made = (&source, &field);
-        pool.in_place_scope(|_| {
-            write_grid(&fields.out, fields.force, made, &target, &options, fill)
-        })
-        .map_err(ended)?;
-        progress.finish();
-        if !self.options.quiet {
-            let (out, (rows, columns)) = (fields.out.display(), target.shape());
-            println!("{out}: {total} fields of {rows} by {columns}");
-        }
+        let job = Job { what: "downscale", steps, members: of_members, grid: target, provenance };
+        pool.in_place_scope(|_| fields.write((&source, &field), job, &self.options, frame))?;
         Ok(Ending::Done)
     }
 

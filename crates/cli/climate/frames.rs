@@ -3,9 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use langevin_datasets::{FieldSource, GridFile, GridFileError, WriteOptions};
+use langevin_climate::grid::Grid;
+use langevin_datasets::{
+    FieldSource, GridFile, GridFileError, GridWriter, WriteOptions, write_grid,
+};
+use ndarray::Array2;
 
 use super::history;
+use crate::options::RunOptions;
+use crate::progress::Progress;
 use crate::{bad_input, refused};
 
 /// Options of commands that read a field and write one.
@@ -57,15 +63,54 @@ impl FieldArgs {
         Ok(steps)
     }
 
-    /// How the field is written.
-    pub fn options(
+    /// Writes the output, on the grid of `job`, with the frame that `frame` makes for each step and member.
+    ///
+    /// # Errors
+    /// What it could not read, make or write; nothing half-written is left.
+    pub fn write(
         &self,
-        times: Vec<usize>,
-        members: Option<usize>,
-        provenance: Vec<(String, String)>,
-    ) -> WriteOptions {
-        WriteOptions { members, times, deflate: self.deflate, history: history::line(), provenance }
+        (source, field): (&GridFile, &FieldSource),
+        job: Job,
+        options: &RunOptions,
+        mut frame: impl FnMut(usize, usize) -> Result<Array2<f32>, FillError>,
+    ) -> Result<()> {
+        let Job { what, steps, members, grid, provenance } = job;
+        let count = members.unwrap_or(1);
+        let total = (steps.len() * count) as u64;
+        let mut progress = Progress::new(what, total, 0, options.quiet);
+        let (deflate, history) = (self.deflate, history::line());
+        let written = WriteOptions { members, times: steps.clone(), deflate, history, provenance };
+        let fill = |writer: &mut GridWriter| -> Result<(), FillError> {
+            for (k, &time) in steps.iter().enumerate() {
+                for member in 0..count {
+                    writer.put((k, member), &frame(time, member)?)?;
+                    progress.at((k * count + member + 1) as u64, "");
+                }
+            }
+            Ok(())
+        };
+        write_grid(&self.out, self.force, (source, field), &grid, &written, fill).map_err(ended)?;
+        progress.finish();
+        if !options.quiet {
+            let (out, (rows, columns)) = (self.out.display(), grid.shape());
+            println!("{out}: {total} fields of {rows} by {columns}");
+        }
+        Ok(())
     }
+}
+
+/// What a command writes.
+pub struct Job {
+    /// Its name, for progress.
+    pub what: &'static str,
+    /// Steps of the source, from 0.
+    pub steps: Vec<usize>,
+    /// Members, where the output is an ensemble.
+    pub members: Option<usize>,
+    /// Of the output.
+    pub grid: Grid,
+    /// Attributes that tell where it comes from.
+    pub provenance: Vec<(String, String)>,
 }
 
 /// What went wrong while a file was filled: with files, or with what fills it.
@@ -83,7 +128,7 @@ pub enum FillError {
 }
 
 /// The error of a command.
-pub fn ended(error: FillError) -> anyhow::Error {
+fn ended(error: FillError) -> anyhow::Error {
     match error {
         FillError::File(
             error @ (GridFileError::Read { .. } | GridFileError::AllMissing { .. }),

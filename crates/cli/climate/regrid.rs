@@ -7,11 +7,10 @@ use anyhow::{Result, anyhow};
 use langevin_climate::grid::Grid;
 use langevin_climate::regrid::Regridder;
 use langevin_climate::weights::Rule;
-use langevin_datasets::{GridFile, write_grid};
+use langevin_datasets::GridFile;
 
-use super::frames::{FieldArgs, FillError, ended, refuse_same};
+use super::frames::{FieldArgs, Job, refuse_same};
 use crate::options::RunOptions;
-use crate::progress::Progress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
 /// Bring fields to another grid.
@@ -89,30 +88,11 @@ impl RegridArgs {
         };
         let regridder = Regridder::new(&field.grid, &target, rule, self.tolerance);
         let members = (field.members > 1).then_some(field.members);
-        let options = fields.options(steps.clone(), members, Vec::new());
-        let total = (steps.len() * field.members) as u64;
-        let mut progress = Progress::new("regrid", total, 0, self.options.quiet);
-        let fill = |writer: &mut langevin_datasets::GridWriter| -> Result<(), FillError> {
-            for (k, &time) in steps.iter().enumerate() {
-                for member in 0..field.members {
-                    let frame = source.frame(&field, (time, member))?;
-                    writer.put((k, member), &regridder.apply(frame.view()))?;
-                    progress.at((k * field.members + member + 1) as u64, "");
-                }
-            }
-            Ok(())
-        };
-        let made = (&source, &field);
+        let job = Job { what: "regrid", steps, members, grid: target, provenance: Vec::new() };
+        let frame =
+            |time, member| Ok(regridder.apply(source.frame(&field, (time, member))?.view()));
         // The writer is not shared between threads, and the pool is that of the matrices.
-        pool.in_place_scope(|_| {
-            write_grid(&fields.out, fields.force, made, &target, &options, fill)
-        })
-        .map_err(ended)?;
-        progress.finish();
-        if !self.options.quiet {
-            let (out, (rows, columns)) = (fields.out.display(), target.shape());
-            println!("{out}: {total} frames of {rows} by {columns}");
-        }
+        pool.in_place_scope(|_| fields.write((&source, &field), job, &self.options, frame))?;
         Ok(Ending::Done)
     }
 
