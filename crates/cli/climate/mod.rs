@@ -1,9 +1,14 @@
 //! `langevin climate`.
 
 mod downscale;
+mod experiment;
 mod frames;
+mod generator;
 mod history;
+mod makers;
 mod regrid;
+mod shipped;
+mod train;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -17,6 +22,8 @@ pub enum ClimateCommand {
     Downscale(downscale::DownscaleArgs),
     /// Bring fields to another grid.
     Regrid(regrid::RegridArgs),
+    /// Train a model on fine fields.
+    Train(train::TrainArgs),
 }
 
 impl ClimateCommand {
@@ -28,6 +35,7 @@ impl ClimateCommand {
         match self {
             Self::Downscale(args) => args.run(),
             Self::Regrid(args) => args.run(),
+            Self::Train(args) => args.run(),
         }
     }
 }

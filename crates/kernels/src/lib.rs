@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 pub mod activation;
+mod along;
 mod attention;
 mod conv;
 mod gemm;
@@ -34,6 +35,7 @@ mod tensor;
 mod testing;
 
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
+pub use along::{SparseRows, along};
 pub use attention::{attention, attention_dual};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};

@@ -23,8 +23,12 @@ pub struct GridFile {
 pub struct FieldSource {
     /// Its variable.
     pub name: String,
+    /// Unit of its values, if the file says.
+    pub units: Option<String>,
     /// Its grid.
     pub grid: Grid,
+    /// Length of a unit of its coordinates; nothing if they do not say which it is.
+    pub kilometres: Option<f64>,
     /// Steps of time; 1 where there is no time.
     pub times: usize,
     /// Members; 1 where it is no ensemble.
@@ -128,6 +132,8 @@ impl GridFile {
             times: count(Role::Time),
             members: count(Role::Member),
             columns: lengths[x],
+            units: roles::text(&variable, "units"),
+            kilometres: self.kilometres(&dimensions[x].0),
             packing: Packing::of(&variable),
             grid,
             dimensions,
@@ -178,6 +184,18 @@ impl GridFile {
             y: self.axis(y, rows, measure, None)?,
             x: self.axis(x, columns, Measure::Length, around)?,
         })
+    }
+
+    /// Length of the unit of a coordinate; degrees are those of a great circle.
+    fn kilometres(&self, name: &str) -> Option<f64> {
+        const DEGREE: f64 = 6371.0 * std::f64::consts::PI / 180.0;
+        let units = roles::text(&self.file.variable(name)?, "units")?.trim().to_lowercase();
+        match units.as_str() {
+            "km" | "kilometer" | "kilometers" | "kilometre" | "kilometres" => Some(1.0),
+            "m" | "meter" | "meters" | "metre" | "metres" => Some(1e-3),
+            "degrees" | "degree" => Some(DEGREE),
+            _ => (roles::is_east(&units) || roles::is_north(&units)).then_some(DEGREE),
+        }
     }
 
     /// The axis of a dimension: its coordinates with their bounds, or whole numbers if it has none.

@@ -1,6 +1,6 @@
 //! Grids of cells: two axes.
 
-use crate::axis::{Axis, AxisError};
+use crate::axis::{Axis, AxisError, Measure};
 
 /// The cells of a field: rows along `y`, columns along `x`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,18 @@ impl Grid {
         let sizes = self.y.sizes();
         let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
         sizes.into_iter().map(|size| size / mean).collect()
+    }
+
+    /// Edge, in kilometres, of a square as large as a cell of row `i`, where a unit of the coordinates is so many
+    /// kilometres long: a degree has 111.2 of them.
+    pub fn cell_edge(&self, i: usize, kilometres: f64) -> f64 {
+        let [low, high] = self.y.cell(i);
+        let [west, east] = self.x.cell(self.x.len() / 2);
+        let shrunk = match self.y.measure() {
+            Measure::Length => 1.0,
+            Measure::Sine => (0.5 * (low + high)).to_radians().cos().max(0.0),
+        };
+        ((high - low) * (east - west) * shrunk).sqrt() * kilometres
     }
 
     /// Each edge of a cell cut into `factor` of equal length; see [`Axis::refined`].

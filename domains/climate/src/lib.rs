@@ -6,8 +6,15 @@
 
 pub mod axis;
 pub mod baselines;
+pub mod config;
 pub mod constraint;
 pub mod grid;
+pub mod network;
+pub mod noise;
 pub mod rainfarm;
 pub mod regrid;
+pub mod shares;
+pub mod source;
+pub mod space;
+pub mod units;
 pub mod weights;

@@ -2,6 +2,7 @@
 
 mod denoising;
 mod flow_matching;
+mod proper_score;
 mod regression;
 mod time_law;
 mod weighting;
@@ -13,17 +14,20 @@ use serde::{Deserialize, Serialize};
 
 pub use denoising::{Denoising, DenoisingConfig};
 pub use flow_matching::{FlowMatching, FlowMatchingConfig};
+pub use proper_score::{ProperScore, ProperScoreConfig};
 pub use time_law::{TimeLaw, TimeLawConfig};
 pub use weighting::Weighting;
 
 /// `[objective]`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ObjectiveConfig {
     /// Regression of the clean end.
     Denoising(DenoisingConfig),
     /// Regression of the velocity; Riemannian and discrete by the factors.
     FlowMatching(FlowMatchingConfig),
+    /// Proper scores of ensembles made in one step.
+    ProperScore(ProperScoreConfig),
 }
 
 impl ObjectiveConfig {
@@ -35,6 +39,7 @@ impl ObjectiveConfig {
         Ok(match self {
             Self::Denoising(config) => Arc::new(config.build()?),
             Self::FlowMatching(config) => Arc::new(config.build()?),
+            Self::ProperScore(config) => Arc::new(config.build()?),
         })
     }
 }

@@ -1,0 +1,274 @@
+//! The network of fields: an encoder of the coarse field, lattices that refine it, and a decoder that is a field.
+
+mod decoder;
+mod lattice;
+mod maps;
+#[cfg(test)]
+mod tests;
+mod tiles;
+
+use candle_core::{DType, Tensor};
+use langevin_core::config::require;
+use langevin_core::{Condition, ConfigError, Error, Network, Result, State, Times};
+use langevin_kernels::Activation;
+use langevin_nn::{Builder, Layer, Linear, TimeFeatures, TimeFeaturesConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::space::{Fields, Quantity};
+use decoder::Decoder;
+use lattice::Lattice;
+use maps::{AxisMaps, Maps, Part};
+
+/// `[network]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NetworkConfig {
+    /// Convolutions on lattices that halve the coarse cells, and a perceptron for each fine cell.
+    NeuralField(NeuralFieldConfig),
+}
+
+/// Sizes of [`NeuralField`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeuralFieldConfig {
+    /// Channels on the coarse grid, on the lattice with cells half as wide, and so on.
+    pub widths: Vec<usize>,
+    /// Residual blocks of two convolutions on each.
+    pub blocks: Vec<usize>,
+    /// Width of the decoder.
+    pub decoder: usize,
+    /// Width of what all layers are told of sizes and time.
+    pub told: usize,
+    /// How the time is told.
+    pub time: TimeFeaturesConfig,
+}
+
+impl NetworkConfig {
+    /// Nothing, if a network of these sizes can be.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let Self::NeuralField(config) = self;
+        let positive = |sizes: &[usize]| sizes.iter().all(|&size| size > 0);
+        if config.widths.is_empty() || config.widths.len() > 5 || !positive(&config.widths) {
+            let found = format!("{:?}", config.widths);
+            return Err(ConfigError::new("widths", found, "1 to 5 numbers above 0"));
+        }
+        if config.blocks.len() != config.widths.len() {
+            let (found, allowed) = (config.blocks.len(), "one for each of network.widths");
+            return Err(ConfigError::new("blocks", format!("{found} numbers"), allowed));
+        }
+        require("decoder", config.decoder, |n| n > 0, "1 or more")?;
+        require("told", config.told, |n| n > 0, "1 or more")?;
+        config.time.build().map_err(|error| error.within("time"))?;
+        Ok(())
+    }
+
+    /// Coarse cells around a cell beyond which nothing enters it, whatever the factor.
+    pub fn reach(&self) -> usize {
+        let Self::NeuralField(config) = self;
+        reach(&config.blocks)
+    }
+
+    /// The network for `fields`.
+    ///
+    /// # Errors
+    /// Those of [`Builder::parameter`].
+    pub fn build(
+        &self,
+        builder: &Builder,
+        fields: &Fields,
+    ) -> langevin_nn::Result<Box<dyn Network>> {
+        let Self::NeuralField(config) = self;
+        Ok(Box::new(NeuralField::new(builder, config, fields)?))
+    }
+}
+
+/// `x̂_0` of fine fields under a coarse one `c`, on any finer grid.
+///
+/// The state, noise at t = 1, enters as its sums over the cells of each lattice (white noise on every one of them) and as it
+/// is in the decoder. Lattice `l` has cells `2^l` times narrower than `c`; those finer than the fine grid are left out. The
+/// decoder sees, for a fine cell, what the lattices hold at its centre, where in their cells that is, the state there
+/// and `c` between centres, and gives a number `n`. Then, `A` the mean over a coarse cell and `ĉ` the field `c` between
+/// centres:
+///
+/// - amounts: `y = (ĉ + δ) exp(n)`, `x̂_0 = y · c/(A y)`;
+/// - values: `y = ĉ + n`, `x̂_0 = y + (c − A y)`.
+///
+/// So coarse means are kept inside of the network, at any time. A result does not depend on what lies farther than the reach of the
+/// convolutions, and large fields are made in tiles with as much around them, with the same bits.
+///
+/// # Source
+/// Local latents and a perceptron: Chen, Liu & Wang (2021), CVPR, 8628–8638 (LIIF). Constraints: Harder et al. (2023), JMLR 24
+/// (365). Noise at several resolutions and a proper score: Alet et al. (2025), arXiv:2506.10772.
+#[derive(Debug)]
+pub struct NeuralField {
+    quantity: Quantity,
+    /// Least amount, as a state.
+    least: f64,
+    time: TimeFeatures,
+    told: [Linear; 2],
+    lattices: Vec<Lattice>,
+    decoder: Decoder,
+    /// Coarse cells around a part beyond which nothing enters it.
+    reach: usize,
+    dtype: DType,
+}
+
+impl NeuralField {
+    fn new(
+        builder: &Builder,
+        config: &NeuralFieldConfig,
+        fields: &Fields,
+    ) -> langevin_nn::Result<Self> {
+        let time = config.time.build()?;
+        let (told, width) = (config.told, config.decoder);
+        let linear = |name: &str, inputs: usize| {
+            Linear::new(&builder.part(name), inputs, told, Activation::Silu)
+        };
+        let lattice = |l: usize| {
+            let before = if l == 0 { 1 } else { config.widths[l - 1] };
+            let part = builder.part(&format!("lattice{l}"));
+            Lattice::new(&part, before, config.widths[l], config.blocks[l], told, width)
+        };
+        let least = match fields.quantity {
+            Quantity::Amount { least } => least / fields.scale,
+            Quantity::Value => 0.0,
+        };
+        Ok(Self {
+            quantity: fields.quantity,
+            least,
+            told: [linear("told.0", 2 + time.width())?, linear("told.1", told)?],
+            time,
+            lattices: (0..config.widths.len()).map(lattice).collect::<Result<_, _>>()?,
+            decoder: Decoder::new(&builder.part("decoder"), width, told)?,
+            reach: reach(&config.blocks),
+            dtype: builder.dtype(),
+        })
+    }
+
+    /// Lattices that are no finer than a fine grid of this factor.
+    fn lattices_for(&self, factor: f64) -> usize {
+        let fits = (0..self.lattices.len()).filter(|&l| f64::from(1u32 << l) <= factor * 1.001);
+        fits.count().max(1)
+    }
+
+    /// What all layers are told: the size of coarse cells, the factor, the time. `[B, told]`
+    fn told(&self, condition: &Condition, factor: f64, t: &Times) -> Result<Tensor> {
+        let Some(sizes) = condition.features() else {
+            return Err(missing("the size of its cells"));
+        };
+        let sizes = sizes.to_dtype(self.dtype)?;
+        let factors = (sizes.ones_like()? * factor.ln())?;
+        let x = Tensor::cat(&[&sizes, &factors, &self.time.of(t, self.dtype)?], 1)?;
+        Ok(self.told[1].forward(&self.told[0].forward(&x)?)?)
+    }
+
+    /// A coarse field as the encoder sees it: amounts by their logarithm.
+    fn shown(&self, coarse: &Tensor) -> Result<Tensor> {
+        match self.quantity {
+            Quantity::Amount { .. } => {
+                Ok(((coarse / self.least)? + 1.0)?.log()?.affine(0.5, 0.0)?)
+            }
+            Quantity::Value => Ok(coarse.clone()),
+        }
+    }
+
+    /// The estimate of a part: `x` `[B, 1, H, W]` under `coarse` `[B, 1, h, w]`.
+    fn part(
+        &self,
+        maps: &Maps,
+        lattices: usize,
+        x: &Tensor,
+        coarse: &Tensor,
+        told: &Tensor,
+    ) -> Result<Tensor> {
+        let mut h = self.shown(coarse)?;
+        let mut latents: Option<Tensor> = None;
+        for (l, lattice) in self.lattices[..lattices].iter().enumerate() {
+            if l > 0 {
+                h = maps.double(&h, l - 1)?;
+            }
+            h = lattice.forward(&h, &maps.pool(x, l)?, told)?;
+            let own = lattice.project(&h)?;
+            latents = Some(match latents {
+                None => self.decoder.told(&own, told)?,
+                Some(before) => (maps.double(&before, l - 1)? + own)?,
+            });
+        }
+        let between = maps.lift(coarse, 0)?;
+        let latents = maps.lift(&latents.expect("there is a lattice"), lattices - 1)?;
+        let n = self.decoder.forward(&latents, x, &self.shown(&between)?, maps)?;
+        self.constrained(maps, &n, &between, coarse)
+    }
+
+    /// The decoder's numbers `n` made a field whose means are those of `coarse`.
+    fn constrained(
+        &self,
+        maps: &Maps,
+        n: &Tensor,
+        between: &Tensor,
+        coarse: &Tensor,
+    ) -> Result<Tensor> {
+        match self.quantity {
+            Quantity::Amount { .. } => {
+                // Bounded, so that nothing overflows: a cell has between e⁻⁸ and e⁸ of its share.
+                let n = ((n / 8.0)?.tanh()? * 8.0)?;
+                let y = ((between + self.least * 1e-3)? * n.exp()?)?;
+                let change = (coarse / (maps.means(&y)? + self.least * 1e-9)?)?;
+                Ok((y * maps.spread(&change)?)?)
+            }
+            Quantity::Value => {
+                let y = (between + n)?;
+                let change = (coarse - maps.means(&y)?)?;
+                Ok((y + maps.spread(&change)?)?)
+            }
+        }
+    }
+}
+
+impl Network for NeuralField {
+    fn forward(&self, x: &State, t: &Times, _: &Times, condition: &Condition) -> Result<State> {
+        let Some(coarse) = condition.field() else { return Err(missing("a coarse field")) };
+        let (x, coarse) = (x.part(0).to_dtype(self.dtype)?, coarse.to_dtype(self.dtype)?);
+        let (_, _, height, width) = x.dims4()?;
+        let (_, _, rows, columns) = coarse.dims4()?;
+        let whole = [Part::whole(rows, height), Part::whole(columns, width)];
+        let factor = (whole[0].factor * whole[1].factor).sqrt();
+        let lattices = self.lattices_for(factor);
+        let told = self.told(condition, factor, t)?;
+        let made = tiles::made(&whole, self.reach, |[y, x_part]| {
+            let maps = Maps { y: AxisMaps::new(y, lattices)?, x: AxisMaps::new(x_part, lattices)? };
+            let cut = |tensor: &Tensor,
+                       rows: &std::ops::Range<usize>,
+                       columns: &std::ops::Range<usize>| {
+                tensor
+                    .narrow(2, rows.start, rows.len())?
+                    .narrow(3, columns.start, columns.len())?
+                    .contiguous()
+            };
+            let (x, coarse) =
+                (cut(&x, &y.fine, &x_part.fine)?, cut(&coarse, &y.coarse, &x_part.coarse)?);
+            self.part(&maps, lattices, &x, &coarse, &told)
+        })?;
+        Ok(State::single(made))
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+}
+
+/// Coarse cells that convolutions, `blocks` of two on each lattice, and interpolation reach.
+fn reach(blocks: &[usize]) -> usize {
+    // A convolution reaches one cell of its lattice; interpolation from the lattice before one of its cells, two of this one;
+    // that to the fine cells another.
+    let own = |(l, blocks): (usize, &usize)| (2 * blocks + 4) as f64 / f64::from(1u32 << l);
+    blocks.iter().enumerate().map(own).sum::<f64>().ceil() as usize + 1
+}
+
+/// A condition that lacks something.
+fn missing(what: &str) -> Error {
+    Error::Shape { what: format!("condition without {what}"), found: vec![], expected: vec![1] }
+}
