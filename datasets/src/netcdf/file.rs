@@ -239,6 +239,18 @@ impl GridFile {
         })
     }
 
+    /// The numbers of the field's time axis, in their own unit; those of the steps, where they are without a coordinate.
+    ///
+    /// # Errors
+    /// [`GridFileError::Read`].
+    pub fn times(&self, field: &FieldSource) -> Result<Vec<f64>, GridFileError> {
+        let name = field.dimension(Role::Time);
+        match name.and_then(|name| self.file.variable(name)) {
+            Some(variable) => self.numbers(&variable),
+            None => Ok((0..field.times).map(|step| step as f64).collect()),
+        }
+    }
+
     /// The field at a step of time of a member, both from 0; missing cells are NaN.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! Fields on grids in NetCDF files, by the conventions CF.
 
+mod coordinates;
 mod error;
 mod file;
+mod interpolated;
 mod packing;
 mod roles;
 mod writer;

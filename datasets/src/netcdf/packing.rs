@@ -1,5 +1,6 @@
 //! Numbers as files store them, and what they mean.
 
+use netcdf::types::{FloatType, NcVariableType};
 use netcdf::{AttributeValue, Variable};
 
 /// How stored numbers become values: `stored · scale + offset`, some of them standing for nothing.
@@ -56,6 +57,9 @@ impl Packing {
     pub(super) fn of(variable: &Variable) -> Self {
         let of = |name: &str| variable.attribute_value(name).and_then(Result::ok);
         let one = |name: &str| of(name).and_then(number);
+        // A mark may have more digits than the numbers that it marks.
+        let single = variable.vartype() == NcVariableType::Float(FloatType::F32);
+        let mark = |name: &str| one(name).map(|x| if single { f64::from(x as f32) } else { x });
         let mut valid = [f64::NEG_INFINITY, f64::INFINITY];
         if let Some(range) = of("valid_range").and_then(pair) {
             valid = range;
@@ -65,23 +69,28 @@ impl Packing {
         Self {
             scale: one("scale_factor").unwrap_or(1.0),
             offset: one("add_offset").unwrap_or(0.0),
-            fill: one("_FillValue"),
-            missing: one("missing_value"),
+            fill: mark("_FillValue"),
+            missing: mark("missing_value"),
             valid,
             unsigned: if unsigned { (variable.vartype().size() as f64 * 8.0).exp2() } else { 0.0 },
         }
     }
 
-    /// What a stored number means; NaN if nothing.
+    /// What a stored number means, in single precision; NaN if nothing.
     pub(super) fn value(&self, stored: f64) -> f32 {
+        self.number(stored) as f32
+    }
+
+    /// What a stored number means; NaN if nothing.
+    pub(super) fn number(&self, stored: f64) -> f64 {
         let is = |mark: Option<f64>| mark == Some(stored);
         if is(self.fill) || is(self.missing) || stored.is_nan() {
-            return f32::NAN;
+            return f64::NAN;
         }
         if !(self.valid[0]..=self.valid[1]).contains(&stored) {
-            return f32::NAN;
+            return f64::NAN;
         }
         let stored = if stored < 0.0 { stored + self.unsigned } else { stored };
-        (stored * self.scale + self.offset) as f32
+        stored * self.scale + self.offset
     }
 }

@@ -94,6 +94,71 @@ fn archives_are_read_and_what_they_say_of_time_is_written_again() {
     assert!(matches!(refused, Err(GridFileError::Write(_))));
 }
 
+/// A climatology whose time is in nanoseconds, on a projection that is named with its coordinates.
+fn climatology(path: &std::path::Path) {
+    let mut file = netcdf::create(path).unwrap();
+    for (name, length) in [("time", 2), ("y", 2), ("x", 2), ("nv", 2)] {
+        file.add_dimension(name, length).unwrap();
+    }
+    let nanoseconds = [1_700_000_000_123_456_789i64, 1_700_000_000_123_456_791];
+    let mut time = file.add_variable::<i64>("time", &["time"]).unwrap();
+    time.put_attribute("units", "nanoseconds since 1970-01-01").unwrap();
+    time.put_attribute("climatology", "normals").unwrap();
+    time.put_values(&nanoseconds, ..).unwrap();
+    let mut normals = file.add_variable::<i64>("normals", &["time", "nv"]).unwrap();
+    normals.put_values(&[1i64, 2, 3, 4], ..).unwrap();
+    let mut mapping = file.add_variable::<i16>("crs", &[]).unwrap();
+    mapping.put_attribute("grid_mapping_name", "lambert_conformal_conic").unwrap();
+    mapping.put_attribute("standard_parallel", vec![30.0f64, 60.0]).unwrap();
+    mapping.put_values(&[7i16], ..).unwrap();
+    let text = netcdf::types::NcVariableType::Char;
+    let mut other = file.add_variable_with_type("wgs84", &[], &text).unwrap();
+    other.put_attribute("grid_mapping_name", "latitude_longitude").unwrap();
+    let mut field = file.add_variable::<f32>("tas", &["time", "y", "x"]).unwrap();
+    field.put_attribute("missing_value", 1e20f64).unwrap();
+    field.put_attribute("grid_mapping", "crs: x y wgs84: lat lon").unwrap();
+    field.put_attribute("ancillary_variables", "flags").unwrap();
+    field.put_attribute("cell_methods", "").unwrap();
+    field.put_values(&[1.0f32, 1e20, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], ..).unwrap();
+    file.close().unwrap();
+}
+
+#[test]
+fn what_stands_beside_a_field_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from.nc"), folder.path().join("to.nc"));
+    climatology(&from);
+    let source = GridFile::open(&from).unwrap();
+    let field = source.field(Some("tas")).unwrap();
+    // A mark of double precision beside numbers of single precision.
+    assert!(source.frame(&field, (0, 0)).unwrap()[(0, 1)].is_nan());
+    let options = WriteOptions {
+        members: None,
+        times: vec![1],
+        deflate: 0,
+        history: "made".into(),
+        provenance: vec![],
+    };
+    let own = (&source, &field);
+    write_grid::<GridFileError>(&to, false, own, &field.grid, &options, |writer| {
+        writer.put((0, 0), &source.frame(&field, (1, 0))?)
+    })
+    .unwrap();
+    let made = GridFile::open(&to).unwrap();
+    let of = |name: &str| made.file.variable(name).unwrap();
+    let whole = |name: &str| of(name).get_values::<i64, _>(..).unwrap();
+    assert_eq!(whole("time"), [1_700_000_000_123_456_791]);
+    assert_eq!((whole("normals"), whole("crs")), (vec![3, 4], vec![7]));
+    let said = |name: &str, what: &str| of(name).attribute_value(what).map(|x| x.unwrap());
+    let parallels = netcdf::AttributeValue::Doubles(vec![30.0, 60.0]);
+    assert_eq!(said("crs", "standard_parallel"), Some(parallels));
+    let name = netcdf::AttributeValue::Str("latitude_longitude".into());
+    assert_eq!(said("wgs84", "grid_mapping_name"), Some(name));
+    assert_eq!(said("tas", "cell_methods"), Some(netcdf::AttributeValue::Str(String::new())));
+    assert_eq!(said("tas", "ancillary_variables"), None);
+    assert_eq!(said("tas", "coordinates"), None);
+}
+
 #[test]
 fn what_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,17 +6,19 @@ use langevin_climate::axis::{Axis, Measure};
 use langevin_climate::grid::Grid;
 use langevin_files::Staged;
 use ndarray::Array2;
+use netcdf::types::{IntType, NcTypeDescriptor, NcVariableType};
 use netcdf::{AttributeValue, Extent, FileMut, Variable};
 
 use super::GridFileError;
+use super::coordinates;
 use super::file::{FieldSource, GridFile};
 use super::roles::{self, Role};
 
 /// The library's own mark of missing numbers of single precision.
 const FILL: f32 = 9.969_21e36;
 
-/// Attributes that tell how numbers were stored, which is not how they are stored here.
-const OF_STORAGE: [&str; 11] = [
+/// Attributes that tell how numbers were stored and what stood beside them, which is not how it is here.
+pub(super) const OF_STORAGE: [&str; 13] = [
     "scale_factor",
     "add_offset",
     "_FillValue",
@@ -24,10 +26,12 @@ const OF_STORAGE: [&str; 11] = [
     "valid_range",
     "valid_min",
     "valid_max",
+    "actual_range",
     "_Unsigned",
     "_ChunkSizes",
     "coordinates",
     "cell_measures",
+    "ancillary_variables",
 ];
 
 /// How a field is written.
@@ -56,8 +60,9 @@ pub struct GridWriter<'a> {
 
 /// Makes the file `path` with the field of `source` on `grid`, filled by `fill`; whole or not at all.
 ///
-/// Time, its calendar and bounds, the grid's mapping, and attributes of variable and file are those of the source; numbers
-/// are single floats. Cells have bounds.
+/// Time, its calendar and bounds, the grid's mapping, and attributes of variable and file are those of the source, and so
+/// are coordinates that the variable names; those of cells are brought to the grid. Numbers are single floats. Cells have
+/// bounds.
 ///
 /// # Errors
 /// [`GridFileError::Write`], [`GridFileError::Make`], and what `fill` returns.
@@ -162,12 +167,8 @@ fn create(
         names.push(name.into());
     }
     let own = from.variable(&field.name).expect("the field was read from it");
-    if let Some(mapping) = roles::text(&own, "grid_mapping")
-        && let Some(mapping) = from.variable(&mapping)
-    {
-        let mut copy = out.add_variable::<i32>(&mapping.name(), &[])?;
-        attributes(&mapping, &mut copy, &[])?;
-    }
+    mappings(&mut out, from, &own)?;
+    let beside = coordinates::write(&mut out, from, field, grid, options)?;
     let dimensions: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut variable = out.add_variable::<f32>(&field.name, &dimensions)?;
     variable.set_fill_value(FILL)?;
@@ -177,6 +178,9 @@ fn create(
     chunk.extend([rows.min(512), columns.min(512)]);
     variable.set_chunking(&chunk)?;
     attributes(&own, &mut variable, &OF_STORAGE)?;
+    if !beside.is_empty() {
+        variable.put_attribute("coordinates", beside.join(" "))?;
+    }
     out.enddef().or_else(already_defined)?;
     Ok(out)
 }
@@ -190,13 +194,30 @@ fn already_defined(error: netcdf::Error) -> netcdf::Result<()> {
 }
 
 /// Copies the attributes of a variable but for some.
-fn attributes(
+pub(super) fn attributes(
     from: &Variable,
     to: &mut netcdf::VariableMut,
     without: &[&str],
 ) -> netcdf::Result<()> {
     for attribute in from.attributes().filter(|own| !without.contains(&own.name())) {
         to.put_attribute(attribute.name(), attribute.value()?)?;
+    }
+    Ok(())
+}
+
+/// The mappings of a variable's grid: one, or those named before colons. Only their attributes have a meaning.
+fn mappings(out: &mut FileMut, from: &netcdf::File, own: &Variable) -> netcdf::Result<()> {
+    let text = roles::text(own, "grid_mapping").unwrap_or_default();
+    let several: Vec<&str> =
+        text.split_whitespace().filter_map(|it| it.strip_suffix(':')).collect();
+    let names = if several.is_empty() { vec![text.trim()] } else { several };
+    for mapping in names.into_iter().filter_map(|name| from.variable(name)) {
+        if matches!(mapping.vartype(), NcVariableType::Int(_) | NcVariableType::Float(_)) {
+            copy_steps(out, &mapping, (None, &[]))?;
+            continue;
+        }
+        let mut copy = out.add_variable_with_type(&mapping.name(), &[], &NcVariableType::Char)?;
+        attributes(&mapping, &mut copy, &["_FillValue"])?;
     }
     Ok(())
 }
@@ -209,32 +230,68 @@ fn times(
     steps: &[usize],
 ) -> netcdf::Result<()> {
     let Some(variable) = from.variable(name) else { return Ok(()) };
-    copy_steps(out, &variable, steps)?;
-    let bounds = roles::text(&variable, "bounds").and_then(|name| from.variable(&name));
-    if let Some(bounds) = bounds {
-        for dimension in bounds.dimensions().iter().skip(1) {
-            if out.dimension(&dimension.name()).is_none() {
-                out.add_dimension(&dimension.name(), dimension.len())?;
-            }
+    with_bounds(out, from, &variable, (Some(name), steps))
+}
+
+/// A variable and its bounds, at some steps where its first dimension is `time`.
+pub(super) fn with_bounds(
+    out: &mut FileMut,
+    from: &netcdf::File,
+    variable: &Variable,
+    (time, steps): (Option<&str>, &[usize]),
+) -> netcdf::Result<()> {
+    copy_steps(out, variable, (time, steps))?;
+    for role in ["bounds", "climatology"] {
+        let bounds = roles::text(variable, role).and_then(|name| from.variable(&name));
+        if let Some(bounds) = bounds.filter(|bounds| out.variable(&bounds.name()).is_none()) {
+            copy_steps(out, &bounds, (time, steps))?;
         }
-        copy_steps(out, &bounds, steps)?;
     }
     Ok(())
 }
 
-/// A variable whose first dimension is time, at some steps.
-fn copy_steps(out: &mut FileMut, variable: &Variable, steps: &[usize]) -> netcdf::Result<()> {
-    let names: Vec<String> = variable.dimensions().iter().map(|d| d.name()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let all = variable.get_values::<f64, _>(..)?;
-    let width: usize = variable.dimensions().iter().skip(1).map(|d| d.len()).product();
+fn copy_steps(
+    out: &mut FileMut,
+    variable: &Variable,
+    (time, steps): (Option<&str>, &[usize]),
+) -> netcdf::Result<()> {
+    match variable.vartype() {
+        // Nanoseconds since 1970 have more digits than a double float.
+        NcVariableType::Int(IntType::I64) => copy::<i64>(out, variable, (time, steps)),
+        NcVariableType::Int(IntType::U64) => copy::<u64>(out, variable, (time, steps)),
+        _ => copy::<f64>(out, variable, (time, steps)),
+    }
+}
+
+/// A variable through numbers of type `T`. Dimensions of one are left out but for time: what they count has no dimension
+/// here.
+fn copy<T: NcTypeDescriptor + Copy>(
+    out: &mut FileMut,
+    variable: &Variable,
+    (time, steps): (Option<&str>, &[usize]),
+) -> netcdf::Result<()> {
+    let is_time = |d: &netcdf::Dimension| time == Some(d.name().as_str());
+    let all = variable.get_values::<T, _>(..)?;
+    let (mut names, mut extents, mut width) = (Vec::new(), Vec::new(), all.len());
+    let mut over_time = false;
+    for (place, own) in variable.dimensions().iter().enumerate() {
+        let mut count = own.len();
+        if place == 0 && is_time(own) {
+            (over_time, width, count) = (true, all.len() / count, steps.len());
+        } else if count == 1 {
+            continue;
+        } else if out.dimension(&own.name()).is_none() {
+            out.add_dimension(&own.name(), count)?;
+        }
+        names.push(own.name());
+        extents.push(Extent::SliceCount { start: 0, count, stride: 1 });
+    }
+    let steps = if over_time { steps } else { &[0] };
     let rows = steps.iter().flat_map(|&step| all[step * width..][..width].iter().copied());
-    let rows: Vec<f64> = rows.collect();
+    let rows: Vec<T> = rows.collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut copy = out.add_variable_with_type(&variable.name(), &names, &variable.vartype())?;
     attributes(variable, &mut copy, &["_FillValue"])?;
-    let mut extents = vec![Extent::SliceCount { start: 0, count: steps.len(), stride: 1 }];
-    let whole = |d: &netcdf::Dimension| Extent::SliceCount { start: 0, count: d.len(), stride: 1 };
-    extents.extend(variable.dimensions().iter().skip(1).map(whole));
     copy.put_values(&rows, extents)
 }
 
