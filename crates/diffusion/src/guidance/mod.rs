@@ -3,11 +3,13 @@
 mod contrast;
 mod posterior;
 mod projection;
+mod reference;
 mod repetition;
 mod replacement;
 
 pub use contrast::{Contrast, ContrastConfig, Contrasted};
 pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
 pub use projection::{Held, affine_projection};
+pub use reference::{Observed, Tilted, observed, tilted};
 pub use repetition::Repeated;
 pub use replacement::Replaced;
