@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
 import results_file  # noqa: E402
 
-LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
+LANGEVIN = os.environ.get("LANGEVIN", os.path.join(ROOT, "target", "release", "langevin"))
 TILE, FIRST = 128, 39
 # Measured before with other programs, on the same tiles: fair CRPS or absolute error, RMSE of the mean, ratios of the
 # quantiles 99, 99.9 and 99.99 %, FSS above 10 mm/h, and for the ensemble its spread over its error.

@@ -11,7 +11,7 @@ use super::domain::Domain;
 const CLIMATE: Domain = Domain("climate");
 
 /// Rain on 8 by 12 cells of the globe at two steps, a cell of the second missing; and another variable.
-fn rain(path: &Path) {
+pub(super) fn rain(path: &Path) {
     let mut file = netcdf::create(path).unwrap();
     file.add_unlimited_dimension("time").unwrap();
     for (name, length) in [("lat", 8), ("lon", 12)] {

@@ -3,6 +3,7 @@
 mod average;
 mod bad_input;
 mod climate;
+mod climate_models;
 mod crystal_models;
 mod crystals;
 mod data_import;
@@ -13,6 +14,7 @@ mod molecule_models;
 mod molecules;
 mod molecules_edm;
 mod reproducibility;
+mod uq_report;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -5,16 +5,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use langevin_climate::baselines::Baseline;
+use langevin_climate::reference::{Gathering, Reference};
 use langevin_core::Seed;
 use langevin_datasets::{FieldSource, GridFile, GridFileError};
 use ndarray::Array2;
+use rayon::prelude::*;
 
-use super::frames::{FieldArgs, FillError, Job, refuse_same};
+use super::frames::{FieldArgs, FillError, Job};
 use super::generator::{Generator, Wanted};
 use super::makers::Maker;
+use super::observations::ObservationArgs;
+use super::tilt::TiltArgs;
 use crate::choice::ChoiceArgs;
 use crate::options::RunOptions;
-use crate::{Ending, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, refused, threads};
 
 /// Make an ensemble of finer fields under coarse ones.
 ///
@@ -29,9 +33,13 @@ pub struct DownscaleArgs {
     /// Model file, run directory that holds one, or the name of a model that is part of the program.
     #[arg(long, default_value = "mrms")]
     model: PathBuf,
-    /// Instead of a model: nearest, bilinear, bicubic, bilinear+add, bilinear+multiply, rainfarm.
+    /// Instead of a model: nearest, bilinear, bicubic, bilinear+add, bilinear+multiply, climatology,
+    /// quantile-mapping, rainfarm.
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     method: Option<Baseline>,
+    /// For climatology and quantile-mapping: a file with fine fields, all of whose steps they know.
+    #[arg(long, value_name = "FILE", requires = "method")]
+    reference: Option<PathBuf>,
     /// Edges of cells are cut into so many; for models it may be no whole number.
     #[arg(long, value_name = "F", value_parser = factor)]
     factor: f64,
@@ -44,6 +52,10 @@ pub struct DownscaleArgs {
     /// For models: what the input is multiplied by to be in the model's unit, where the file's unit does not say.
     #[arg(long, value_name = "X", conflicts_with = "method", value_parser = positive)]
     scale: Option<f64>,
+    #[command(flatten)]
+    observations: ObservationArgs,
+    #[command(flatten)]
+    tilt: TiltArgs,
     #[command(flatten)]
     choice: ChoiceArgs,
     #[command(flatten)]
@@ -68,8 +80,6 @@ impl DownscaleArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         let fields = &self.fields;
-        refuse_existing(&fields.out, fields.force)?;
-        refuse_same(&fields.input, &fields.out)?;
         let (source, field) = fields.open()?;
         let steps = fields.steps(&field)?;
         if field.members > 1 {
@@ -85,18 +95,27 @@ impl DownscaleArgs {
         }
         let target = field.grid.refined(self.factor);
         let of_members = maker.is_random().then_some(members);
+        fields.check_outputs(of_members)?;
         // The members of a step follow each other: it is read once.
         let mut last: Option<(usize, Array2<f32>)> = None;
-        let frame = |time, member| -> Result<Array2<f32>, FillError> {
+        let frames = |time: usize, members: &[usize]| -> Result<Vec<Array2<f32>>, FillError> {
             if last.as_ref().is_none_or(|(other, _)| *other != time) {
                 last = Some((time, coarse(&source, &field, time, maker.needs_amounts())?));
             }
             let (_, coarse) = last.as_ref().expect("it was just set");
-            Ok(pool.install(|| maker.member(coarse.view(), (time, member)))?)
+            let member = |&member: &usize| maker.member(coarse.view(), (time, member));
+            Ok(pool.install(|| {
+                members.par_iter().with_max_len(1).map(member).collect::<Result<_>>()
+            })?)
         };
         let provenance = self.provenance(&maker);
         let job = Job { what: "downscale", steps, members: of_members, grid: target, provenance };
-        fields.write((&source, &field), job, &self.options, frame)?;
+        fields.write((&source, &field), job, &self.options, frames)?;
+        if let Maker::Model(generator) = &maker
+            && let Some(told) = generator.told()?
+        {
+            println!("{told}");
+        }
         Ok(Ending::Done)
     }
 
@@ -104,8 +123,16 @@ impl DownscaleArgs {
     fn maker(&self, source: &GridFile, field: &FieldSource) -> Result<Maker> {
         let seed = Seed(self.seed);
         let Some(method) = self.method else {
-            let (model, choice, scale) = (self.model.as_path(), &self.choice, self.scale);
-            let wanted = Wanted { model, choice, factor: self.factor, seed, scale };
+            let wanted = Wanted {
+                model: &self.model,
+                choice: &self.choice,
+                factor: self.factor,
+                seed,
+                scale: self.scale,
+                observations: &self.observations,
+                tilt: &self.tilt,
+                force: self.fields.force,
+            };
             return Ok(Maker::Model(Box::new(Generator::new(&wanted, source, field)?)));
         };
         if self.factor.fract() != 0.0 {
@@ -114,7 +141,34 @@ impl DownscaleArgs {
                 "--factor: found {factor}, allowed: a whole number for a method without training"
             ));
         }
-        Ok(Maker::baseline(method, &field.grid, self.factor as usize, seed))
+        let reference = self.reference(method, field)?;
+        Ok(Maker::baseline(method, &field.grid, self.factor as usize, reference, seed))
+    }
+
+    /// What a method knows beforehand.
+    fn reference(&self, method: Baseline, field: &FieldSource) -> Result<Option<Reference>> {
+        let Some(path) = self.reference.as_ref().filter(|_| method.needs_reference()) else {
+            if method.needs_reference() || self.reference.is_some() {
+                return refused(
+                    "--reference: needed for climatology and quantile-mapping, and for nothing else",
+                );
+            }
+            return Ok(None);
+        };
+        let file = GridFile::open(path).map_err(bad_input)?;
+        let own = file.field(self.fields.variable.as_deref()).map_err(bad_input)?;
+        let fine = field.grid.refined(self.factor);
+        let mut gathering = Gathering::new(&own.grid, &field.grid, &fine);
+        for place in (0..own.times).flat_map(|t| (0..own.members).map(move |m| (t, m))) {
+            gathering.add(file.frame(&own, place).map_err(bad_input)?.view());
+        }
+        match gathering.finish() {
+            Some(reference) => Ok(Some(reference)),
+            None => {
+                let path = path.display();
+                refused(format!("{path}: found no values where the fields are, allowed: some"))
+            }
+        }
     }
 
     /// What the output says of how it was made.

@@ -1,22 +1,21 @@
 //! The config of an experiment on fields.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use langevin_climate::config::DataConfig;
 use langevin_climate::network::NetworkConfig;
-use langevin_climate::source::{Frame, Windows};
+use langevin_climate::source::Windows;
 use langevin_climate::space::Fields;
 use langevin_core::{ConfigError, Network, Process, Source};
 use langevin_datasets::{FieldSource, GridFile};
 use langevin_nn::Builder;
 use langevin_train::TrainConfig;
-use ndarray::s;
 use serde::{Deserialize, Serialize};
 
+use super::reading::Reading;
 use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
-use crate::{bad_input, refused};
+use crate::refused;
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,16 +78,9 @@ impl Experiment for ClimateExperiment {
     }
 
     fn data(&self) -> Result<Data<Fields>> {
-        let config = &self.data;
-        let parts = |ranges: &[[usize; 2]], held_out: bool| -> Result<Vec<Frame>> {
-            let mut frames = Vec::new();
-            for path in &config.files {
-                read(path, config, ranges, held_out, &mut frames)?;
-            }
-            Ok(frames)
-        };
+        let reading = Reading::new(&self.data)?;
         let windows = |frames, domain| {
-            let made = Windows::new(frames, config, domain);
+            let made = Windows::new(frames, &self.data, domain);
             made.map_or_else(
                 || {
                     refused(
@@ -98,14 +90,12 @@ impl Experiment for ClimateExperiment {
                 Ok,
             )
         };
-        let file = GridFile::open(&config.files[0]).map_err(bad_input)?;
-        let units = file.field(config.variable.as_deref()).map_err(bad_input)?.units;
-        let source = windows(parts(&config.columns, false)?, None)?;
-        let source = source.in_units(units.unwrap_or_default());
+        let source = windows(reading.frames(false)?, None)?;
+        let source = source.described(reading.units.clone(), reading.climatology.clone());
         let domain = source.domain().clone();
-        let held_out = if config.validates() && self.train.validate_every > 0 {
-            let frames = parts(&config.validation_columns, true)?;
-            Some(Arc::new(windows(frames, Some(domain.clone()))?) as Arc<dyn Source>)
+        let held_out = if self.data.validates() && self.train.validate_every > 0 {
+            let source = windows(reading.frames(true)?, Some(domain.clone()))?;
+            Some(Arc::new(source) as Arc<dyn Source>)
         } else {
             None
         };
@@ -121,45 +111,6 @@ impl Experiment for ClimateExperiment {
     ) -> langevin_nn::Result<Box<dyn Network>> {
         self.network.build(builder, domain)
     }
-}
-
-/// Adds the frames of a file, cut into ranges of columns, to `frames`.
-fn read(
-    path: &Path,
-    config: &DataConfig,
-    ranges: &[[usize; 2]],
-    held_out: bool,
-    frames: &mut Vec<Frame>,
-) -> Result<()> {
-    let file = GridFile::open(path).map_err(bad_input)?;
-    let field = file.field(config.variable.as_deref()).map_err(bad_input)?;
-    let kilometres = unit(&file, &field)?;
-    let edges: Vec<f64> =
-        (0..field.grid.y.len()).map(|i| field.grid.cell_edge(i, kilometres)).collect();
-    let width = field.grid.x.len();
-    let whole = [[1, width]];
-    let ranges = if ranges.is_empty() { &whole[..] } else { ranges };
-    if let Some([first, last]) = ranges.iter().find(|[_, last]| *last > width) {
-        let path = path.display();
-        return refused(format!(
-            "data.columns: found {first}..{last}, allowed: within the {width} of {path}"
-        ));
-    }
-    let times = match config.train_times {
-        None => 0..field.times,
-        Some(count) if held_out => count.min(field.times)..field.times,
-        Some(count) => 0..count.min(field.times),
-    };
-    for (time, member) in
-        times.flat_map(|time| (0..field.members).map(move |member| (time, member)))
-    {
-        let values = file.frame(&field, (time, member)).map_err(bad_input)?;
-        for [first, last] in ranges {
-            let part = values.slice(s![.., first - 1..*last]).to_owned();
-            frames.push(Frame { values: part, areas: field.grid.y.sizes(), edges: edges.clone() });
-        }
-    }
-    Ok(())
 }
 
 /// Kilometres of a unit of the field's coordinates.

@@ -10,9 +10,13 @@ use langevin_datasets::{
 use ndarray::Array2;
 
 use super::history;
+use super::partial::Partial;
 use crate::options::RunOptions;
 use crate::progress::Progress;
-use crate::{bad_input, refused};
+use crate::{bad_input, refuse_existing, refused};
+
+/// Cells of fields that are made side by side, at most.
+const SIDE_BY_SIDE: usize = 1 << 20;
 
 /// Options of commands that read a field and write one.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,6 +36,12 @@ pub struct FieldArgs {
     /// Level of compression, 0 to 9.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(0..=9))]
     pub deflate: i32,
+    /// A file for each member, OUT_r1i1p1f1.nc and so on, instead of a dimension.
+    #[arg(long)]
+    pub split_members: bool,
+    /// Keep finished fields in OUT.partial until all are, and go on with those that are there.
+    #[arg(long)]
+    pub resume: bool,
     /// Replace the output file if it exists.
     #[arg(long)]
     pub force: bool,
@@ -46,6 +56,30 @@ impl FieldArgs {
         let file = GridFile::open(&self.input).map_err(bad_input)?;
         let field = file.field(self.variable.as_deref()).map_err(bad_input)?;
         Ok((file, field))
+    }
+
+    /// Files that are written, and the members in each.
+    fn files(&self, members: Option<usize>) -> Vec<(PathBuf, std::ops::Range<usize>)> {
+        let count = members.unwrap_or(1);
+        if !self.split_members {
+            return vec![(self.out.clone(), 0..count)];
+        }
+        let name = self.out.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = self.out.extension().map_or("nc".into(), |text| text.to_string_lossy());
+        let of = |m: usize| self.out.with_file_name(format!("{name}_r{}i1p1f1.{ending}", m + 1));
+        (0..count).map(|m| (of(m), m..m + 1)).collect()
+    }
+
+    /// Refuses an output that stands in the way, or is the input.
+    ///
+    /// # Errors
+    /// Bad input.
+    pub fn check_outputs(&self, members: Option<usize>) -> Result<()> {
+        for (path, _) in self.files(members) {
+            refuse_existing(&path, self.force)?;
+            refuse_same(&self.input, &path)?;
+        }
+        Ok(())
     }
 
     /// The steps that are asked for, from 0.
@@ -63,7 +97,7 @@ impl FieldArgs {
         Ok(steps)
     }
 
-    /// Writes the output, on the grid of `job`, with the frame that `frame` makes for each step and member.
+    /// Writes the output, on the grid of `job`, with the frames that `frames` makes for a step and some members.
     ///
     /// # Errors
     /// What it could not read, make or write; nothing half-written is left.
@@ -72,30 +106,73 @@ impl FieldArgs {
         (source, field): (&GridFile, &FieldSource),
         job: Job,
         options: &RunOptions,
-        mut frame: impl FnMut(usize, usize) -> Result<Array2<f32>, FillError>,
+        mut frames: impl FnMut(usize, &[usize]) -> Result<Vec<Array2<f32>>, FillError>,
     ) -> Result<()> {
-        let Job { what, steps, members, grid, provenance } = job;
-        let count = members.unwrap_or(1);
+        let (steps, count, shape) = (&job.steps, job.members.unwrap_or(1), job.grid.shape());
         let total = (steps.len() * count) as u64;
-        let mut progress = Progress::new(what, total, 0, options.quiet);
-        let (deflate, history) = (self.deflate, history::line());
-        let written = WriteOptions { members, times: steps.clone(), deflate, history, provenance };
-        let fill = |writer: &mut GridWriter| -> Result<(), FillError> {
-            for (k, &time) in steps.iter().enumerate() {
-                for member in 0..count {
-                    writer.put((k, member), &frame(time, member)?)?;
-                    progress.at((k * count + member + 1) as u64, "");
-                }
-            }
-            Ok(())
+        let mut progress = Progress::new(job.what, total, 0, options.quiet);
+        let partial =
+            self.resume.then(|| Partial::open(&self.out, &self.told(&job)?)).transpose()?;
+        let mut made = |time: usize, members: &[usize]| match &partial {
+            None => frames(time, members),
+            Some(partial) => partial.completed(time, members, shape, &mut frames),
         };
-        write_grid(&self.out, self.force, (source, field), &grid, &written, fill).map_err(ended)?;
+        // Small fields are made side by side, large ones one after the other: memory does not grow with their number.
+        let group = (SIDE_BY_SIDE / (shape.0 * shape.1).max(1)).clamp(1, 64);
+        let mut done = 0;
+        for (path, own) in self.files(job.members) {
+            let fill = |writer: &mut GridWriter| -> Result<(), FillError> {
+                for (k, &time) in steps.iter().enumerate() {
+                    for members in own.clone().collect::<Vec<_>>().chunks(group) {
+                        for (member, field) in members.iter().zip(made(time, members)?) {
+                            writer.put((k, member - own.start), &field)?;
+                            done += 1;
+                            progress.at(done, "");
+                        }
+                    }
+                }
+                Ok(())
+            };
+            let written = self.written(&job, own.start);
+            write_grid(&path, self.force, (source, field), &job.grid, &written, fill)
+                .map_err(ended)?;
+        }
         progress.finish();
+        if let Some(partial) = partial {
+            partial.finish();
+        }
         if !options.quiet {
-            let (out, (rows, columns)) = (self.out.display(), grid.shape());
+            let (out, (rows, columns)) = (self.out.display(), shape);
             println!("{out}: {total} fields of {rows} by {columns}");
         }
         Ok(())
+    }
+
+    /// How the file whose first member is `first` is written.
+    fn written(&self, job: &Job, first: usize) -> WriteOptions {
+        let mut provenance = job.provenance.clone();
+        if self.split_members {
+            provenance.push(("realization_index".into(), (first + 1).to_string()));
+        }
+        let members = job.members.filter(|_| !self.split_members);
+        let (times, deflate) = (job.steps.clone(), self.deflate);
+        WriteOptions { members, times, deflate, history: history::line(), provenance }
+    }
+
+    /// What is made, for a run that goes on later: the input as it is, steps and options.
+    fn told(&self, job: &Job) -> Result<String> {
+        let input = std::fs::metadata(&self.input).map_err(bad_input)?;
+        let modified =
+            input.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(serde_json::to_string(&serde_json::json!({
+            "command": job.what,
+            "input": self.input,
+            "bytes": input.len(),
+            "modified": modified.map(|since| since.as_secs()),
+            "variable": self.variable,
+            "cells": job.grid.shape(),
+            "options": job.provenance,
+        }))?)
     }
 }
 
@@ -139,7 +216,7 @@ fn ended(error: FillError) -> anyhow::Error {
 }
 
 /// Refuses an input that would be overwritten by the output.
-pub fn refuse_same(input: &Path, out: &Path) -> Result<()> {
+fn refuse_same(input: &Path, out: &Path) -> Result<()> {
     let same = |a: &Path, b: &Path| {
         a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a))
     };

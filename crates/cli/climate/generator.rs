@@ -3,25 +3,22 @@
 use std::path::Path;
 
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
-use langevin_climate::constraint::{Blocks, Constraint};
-use langevin_climate::grid::Grid;
+use candle_core::{Device, Tensor};
 use langevin_climate::noise::WhiteNoise;
-use langevin_climate::shares::Shares;
 use langevin_climate::space::Fields;
-use langevin_core::{Domain, Seed, Silent, State, Tally};
+use langevin_core::{Condition, Counted, Denoiser, Domain, Seed, Silent, State, Tally, Times};
 use langevin_datasets::{FieldSource, GridFile};
-use ndarray::{Array2, ArrayView2, Axis as Along, concatenate, s};
+use ndarray::{Array2, ArrayView2};
 
-use super::experiment::{ClimateExperiment, unit};
+use super::binding::Binding;
+use super::experiment::ClimateExperiment;
+use super::observations::{ObservationArgs, Observations};
 use super::shipped;
+use super::tilt::{Tilt, TiltArgs};
 use crate::choice::ChoiceArgs;
 use crate::generate::Chunk;
-use crate::refused;
 use crate::trained::Trained;
-
-/// How far outside of what was trained on the size of fine cells may be.
-const BEYOND: f64 = 1.25;
+use crate::{bad_input, refused};
 
 /// A model bound to a grid and a factor.
 pub struct Generator {
@@ -29,27 +26,15 @@ pub struct Generator {
     /// Hash of the model.
     pub hash: String,
     seed: Seed,
-    shape: (usize, usize),
-    /// Edges of coarse cells in kilometres, in the middle of the field.
-    edge: f64,
-    /// What the input is multiplied by to be in the model's unit.
-    scale: f64,
-    /// Coarse columns that are repeated on either side, where the field goes around.
-    around: Around,
-    means: Means,
+    binding: Binding,
+    asked: Asked,
 }
 
-/// Columns repeated on either side.
-#[derive(Clone, Copy)]
-struct Around {
-    coarse: usize,
-    fine: usize,
-}
-
-/// How the means of coarse cells are kept in the end.
-enum Means {
-    Blocks(Blocks),
-    Shares(Box<Shares>),
+/// What members are asked for beside their coarse means.
+enum Asked {
+    Nothing,
+    Observations(Observations),
+    Tilt(Tilt),
 }
 
 /// What a model is asked for.
@@ -60,6 +45,10 @@ pub struct Wanted<'a> {
     pub seed: Seed,
     /// What the input is multiplied by, where its unit is not the model's.
     pub scale: Option<f64>,
+    pub observations: &'a ObservationArgs,
+    pub tilt: &'a TiltArgs,
+    /// Whether files may be replaced.
+    pub force: bool,
 }
 
 impl Generator {
@@ -70,27 +59,11 @@ impl Generator {
     pub fn new(wanted: &Wanted, file: &GridFile, field: &FieldSource) -> Result<Self> {
         let (mut trained, hash) = shipped::read(wanted.model)?;
         wanted.choice.apply(&mut trained)?;
-        let (domain, grid) = (&trained.domain, &field.grid);
-        let [least, most] = domain.factors;
-        if !(least..=most).contains(&wanted.factor) {
-            let factor = wanted.factor;
-            return refused(format!(
-                "--factor: found {factor}, allowed: {least} to {most}, which the model was trained on"
-            ));
-        }
-        let fine = grid.refined(wanted.factor);
-        let edge = grid.cell_edge(grid.y.len() / 2, unit(file, field)?);
-        check_cells(domain, edge / wanted.factor)?;
-        let scale = scale(domain, wanted.scale, file, field)?;
-        let around = around(grid, &fine, trained.experiment.network.reach());
-        let whole = wanted.factor.fract() == 0.0;
-        let means = if whole {
-            Means::Blocks(Blocks::new(wanted.factor as usize, &fine.y.sizes()))
-        } else {
-            Means::Shares(Box::new(Shares::new(grid, &fine)))
-        };
-        let (shape, seed) = (fine.shape(), wanted.seed);
-        Ok(Self { trained, hash, seed, shape, edge, scale, around, means })
+        let reach = trained.experiment.network.reach();
+        let asked_for = (wanted.factor, wanted.scale);
+        let binding = Binding::new(&trained.domain, reach, asked_for, (file, field))?;
+        let asked = asked(wanted, &trained, file, field)?;
+        Ok(Self { trained, hash, seed: wanted.seed, binding, asked })
     }
 
     /// What the model was trained on.
@@ -108,100 +81,83 @@ impl Generator {
         (time, member): (usize, usize),
     ) -> Result<Array2<f32>> {
         let noise = WhiteNoise { seed: self.seed, member: member as u32, time: time as u32 };
-        let x_1 = turned(noise.on(coarse.dim(), self.shape)?, self.around.fine);
-        let domain = self.domain();
-        // Missing cells are as the mean to the network, and missing in the end.
-        let filled = coarse
-            .mapv(|c| if c.is_nan() { domain.mean } else { f64::from(c) * self.scale } as f32);
-        let filled = turned(filled, self.around.coarse);
-        let (rows, columns) = filled.dim();
-        let values: Vec<f32> = filled.into_iter().collect();
-        let condition =
-            domain.condition(domain.state(&values, (1, rows, columns))?, &[self.edge])?;
-        let generation = self.trained.generation(self.seed, 1, &|_| {});
+        let x_1 = self.binding.with_repeated(noise.on(coarse.dim(), self.binding.shape())?);
         let (height, width) = x_1.dim();
-        let x_1 = Tensor::from_vec(
-            x_1.into_iter().collect::<Vec<f32>>(),
-            (1, 1, height, width),
-            &Device::Cpu,
-        )?;
-        let process = self.trained.process.shaped_like(&State::single(x_1.clone()));
-        let x = process.departure(
-            &State::single(x_1.to_dtype(DType::F32)?),
-            self.trained.plan.method.grid.times()[0],
-        )?;
-        let chunk = Chunk { places: vec![member], x };
+        let values: Vec<f32> = x_1.into_iter().collect();
+        let x_1 = State::single(Tensor::from_vec(values, (1, 1, height, width), &Device::Cpu)?);
+        let condition = self.binding.condition(coarse)?;
+        let made = |x_1: &State| self.made(&condition, x_1, coarse);
+        match &self.asked {
+            Asked::Nothing => Ok(made(&x_1)?),
+            Asked::Tilt(tilt) => Ok(made(&tilt.walked(x_1, (time, member), made)?)?),
+            Asked::Observations(observations) => {
+                let one_step = |x_1: &State| {
+                    let denoiser = self.trained.denoiser_of(condition.clone());
+                    denoiser.denoise(&self.departure(x_1)?, &Times::all(1, self.start()))
+                };
+                let met = observations.met(&x_1, (time, member), &self.binding, one_step)?;
+                let (before, after) = (made(&x_1)?, made(&met)?);
+                observations.tally(time, &before, &after);
+                Ok(after)
+            }
+        }
+    }
+
+    /// What became of what was asked, in words, once all members are made.
+    ///
+    /// # Errors
+    /// If weights cannot be written.
+    pub fn told(&self) -> Result<Option<String>> {
+        match &self.asked {
+            Asked::Nothing => Ok(None),
+            Asked::Observations(observations) => Ok(Some(observations.told())),
+            Asked::Tilt(tilt) => tilt.finish().map(Some),
+        }
+    }
+
+    /// First time of the sampler.
+    fn start(&self) -> f64 {
+        self.trained.plan.method.grid.times()[0]
+    }
+
+    fn departure(&self, x_1: &State) -> langevin_core::Result<State> {
+        self.trained.process.shaped_like(x_1).departure(x_1, self.start())
+    }
+
+    /// The field of a reference sample.
+    fn made(
+        &self,
+        condition: &Condition,
+        x_1: &State,
+        coarse: ArrayView2<f32>,
+    ) -> langevin_core::Result<Array2<f32>> {
+        let generation = self.trained.generation(self.seed, 1, &|_| {});
+        let chunk = Chunk { places: vec![0], x: self.departure(x_1)? };
         let denoiser = |_: &Chunk, tally: &Tally| {
-            Ok(langevin_core::Counted::new(self.trained.denoiser_of(condition.clone()), tally))
+            Ok(Counted::new(self.trained.denoiser_of(condition.clone()), tally))
         };
         let made = generation.carry(std::slice::from_ref(&chunk), denoiser, || Silent)?;
-        let mut fields = domain.decode(&made.x[0])?;
-        let fine = fields.remove(0);
-        let own = self.around.fine..self.around.fine + self.shape.1;
-        Ok(self.held(fine.slice(s![.., own]).to_owned(), coarse))
+        Ok(self.binding.field(&self.domain().decode(&made.x[0])?[0], coarse))
     }
+}
 
-    /// `fine`, in the model's unit, with the means of `coarse`, in that of the input.
-    fn held(&self, mut fine: Array2<f32>, coarse: ArrayView2<f32>) -> Array2<f32> {
-        let constraint = self.domain().quantity.constraint();
-        let least = match constraint {
-            Constraint::Add => f32::NEG_INFINITY,
-            _ => 0.0,
-        };
-        fine.mapv_inplace(|x| (f64::from(x) / self.scale) as f32);
-        fine.mapv_inplace(|x| x.max(least));
-        match &self.means {
-            Means::Blocks(blocks) => blocks.hold(&mut fine, coarse, constraint),
-            Means::Shares(shares) => shares.hold(&mut fine, coarse, constraint),
+/// What members are asked for.
+fn asked(
+    wanted: &Wanted,
+    trained: &Trained<ClimateExperiment>,
+    file: &GridFile,
+    field: &FieldSource,
+) -> Result<Asked> {
+    let (times, fine) = (file.times(field).map_err(bad_input)?, field.grid.refined(wanted.factor));
+    if let Some(observations) = wanted.observations.read(&fine, &times, wanted.seed)? {
+        let steps = trained.plan.method.grid.times().len() - 1;
+        if steps != 1 {
+            return refused(format!(
+                "--observations: found a model of {steps} steps, allowed: one"
+            ));
         }
-        fine
+        return Ok(Asked::Observations(observations));
     }
-}
-
-/// Nothing, if fine cells of this edge are like those trained on.
-fn check_cells(domain: &Fields, edge: f64) -> Result<()> {
-    let [least, most] = [domain.cells[0] / BEYOND, domain.cells[1] * BEYOND];
-    if (least..=most).contains(&edge) {
-        return Ok(());
-    }
-    refused(format!(
-        "--factor: found fine cells of {edge:.2} km, allowed: {least:.2} to {most:.2} km, near those that the model \
-         was trained on"
-    ))
-}
-
-/// What the input is multiplied by.
-fn scale(domain: &Fields, given: Option<f64>, file: &GridFile, field: &FieldSource) -> Result<f64> {
-    let own = field.units.as_deref().unwrap_or_default();
-    match given.or_else(|| langevin_climate::units::ratio(own, &domain.units)) {
-        Some(scale) => Ok(scale),
-        None => {
-            let (path, name, units) = (file.path().display(), &field.name, &domain.units);
-            refused(format!(
-                "{path}, variable {name}: found the unit {own:?}, allowed: {units:?}, another spelling of it, or --scale \
-                 with what makes it that"
-            ))
-        }
-    }
-}
-
-/// Columns to repeat: as many as reach into others, and a whole number of fine ones.
-fn around(coarse: &Grid, fine: &Grid, reach: usize) -> Around {
-    if coarse.x.period().is_none() {
-        return Around { coarse: 0, fine: 0 };
-    }
-    let (n, m) = (coarse.x.len(), fine.x.len());
-    let whole = |columns: &usize| (columns * m).is_multiple_of(n);
-    let columns = (reach.min(n)..=n).find(whole).unwrap_or(n);
-    Around { coarse: columns, fine: columns * m / n }
-}
-
-/// `field` with its last `columns` before its first, and the first after the last.
-fn turned(field: Array2<f32>, columns: usize) -> Array2<f32> {
-    if columns == 0 {
-        return field;
-    }
-    let width = field.ncols();
-    let (before, after) = (field.slice(s![.., width - columns..]), field.slice(s![.., ..columns]));
-    concatenate(Along(1), &[before, field.view(), after]).expect("all have the same rows")
+    let tilt = wanted.tilt.build(wanted.seed, wanted.force)?;
+    Ok(tilt.map_or(Asked::Nothing, Asked::Tilt))
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use candle_core::{DType, Device};
 use langevin_climate::baselines::{Baseline, Downscaler};
 use langevin_climate::grid::Grid;
+use langevin_climate::reference::Reference;
 use langevin_climate::space::Quantity;
 use langevin_core::{Purpose, Rng, SampleId, Seed};
 use ndarray::{Array2, ArrayView2};
@@ -13,16 +14,22 @@ use super::generator::Generator;
 /// Makes members under a coarse field.
 pub enum Maker {
     /// A method that needs no training.
-    Baseline { baseline: Baseline, downscaler: Downscaler, shape: (usize, usize), seed: Seed },
+    Baseline { baseline: Baseline, downscaler: Box<Downscaler>, shape: (usize, usize), seed: Seed },
     /// A trained model.
     Model(Box<Generator>),
 }
 
 impl Maker {
     /// A method that needs no training, from `grid` to the one whose cells are `factor` times smaller.
-    pub fn baseline(baseline: Baseline, grid: &Grid, factor: usize, seed: Seed) -> Self {
+    pub fn baseline(
+        baseline: Baseline,
+        grid: &Grid,
+        factor: usize,
+        reference: Option<Reference>,
+        seed: Seed,
+    ) -> Self {
         let shape = grid.refined(factor as f64).shape();
-        let downscaler = Downscaler::new(baseline, grid, factor);
+        let downscaler = Box::new(Downscaler::new(baseline, grid, factor, reference));
         Self::Baseline { baseline, downscaler, shape, seed }
     }
 

@@ -1,13 +1,18 @@
 //! `langevin climate`.
 
+mod binding;
 mod downscale;
 mod experiment;
 mod frames;
 mod generator;
 mod history;
 mod makers;
+mod observations;
+mod partial;
+mod reading;
 mod regrid;
 mod shipped;
+mod tilt;
 mod train;
 
 use anyhow::Result;
@@ -19,7 +24,7 @@ use crate::Ending;
 #[derive(Debug, Subcommand)]
 pub enum ClimateCommand {
     /// Make an ensemble of finer fields under coarse ones.
-    Downscale(downscale::DownscaleArgs),
+    Downscale(Box<downscale::DownscaleArgs>),
     /// Bring fields to another grid.
     Regrid(regrid::RegridArgs),
     /// Train a model on fine fields.

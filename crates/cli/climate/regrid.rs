@@ -9,9 +9,9 @@ use langevin_climate::regrid::Regridder;
 use langevin_climate::weights::Rule;
 use langevin_datasets::GridFile;
 
-use super::frames::{FieldArgs, Job, refuse_same};
+use super::frames::{FieldArgs, Job};
 use crate::options::RunOptions;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, refused, threads};
 
 /// Bring fields to another grid.
 ///
@@ -75,8 +75,6 @@ impl RegridArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         let fields = &self.fields;
-        refuse_existing(&fields.out, fields.force)?;
-        refuse_same(&fields.input, &fields.out)?;
         let (source, field) = fields.open()?;
         let steps = fields.steps(&field)?;
         let target = self.target(&field.grid)?;
@@ -88,11 +86,20 @@ impl RegridArgs {
         };
         let regridder = Regridder::new(&field.grid, &target, rule, self.tolerance);
         let members = (field.members > 1).then_some(field.members);
-        let job = Job { what: "regrid", steps, members, grid: target, provenance: Vec::new() };
-        let frame =
-            |time, member| Ok(regridder.apply(source.frame(&field, (time, member))?.view()));
+        fields.check_outputs(members)?;
+        let method = clap::ValueEnum::to_possible_value(&self.method).expect("all have names");
+        let provenance = vec![
+            ("langevin_method".to_owned(), method.get_name().to_owned()),
+            ("langevin_tolerance".to_owned(), self.tolerance.to_string()),
+        ];
+        let job = Job { what: "regrid", steps, members, grid: target, provenance };
+        let frames = |time: usize, members: &[usize]| {
+            let one =
+                |&member: &usize| Ok(regridder.apply(source.frame(&field, (time, member))?.view()));
+            members.iter().map(one).collect()
+        };
         // The writer is not shared between threads, and the pool is that of the matrices.
-        pool.in_place_scope(|_| fields.write((&source, &field), job, &self.options, frame))?;
+        pool.in_place_scope(|_| fields.write((&source, &field), job, &self.options, frames))?;
         Ok(Ending::Done)
     }
 

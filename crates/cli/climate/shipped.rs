@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::experiment::ClimateExperiment;
 use crate::trained::{Shipped, Trained};
 
-const MODELS: [Shipped; 0] = [];
+const MODELS: [Shipped; 1] =
+    [("mrms", include_bytes!("../../../models/mrms.safetensors").as_slice())];
 
 /// The model that `path` stands for, and its hash.
 ///

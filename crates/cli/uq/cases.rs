@@ -11,6 +11,9 @@ use crate::{bad_input, refused};
 /// How far cells of two grids may lie apart, as a part of a cell.
 const SAME: f64 = 0.01;
 
+/// Cells along the shorter side that a spectrum needs.
+const SHORTEST: usize = 4;
+
 /// A file of forecasts and the file of what was observed.
 pub struct Cases {
     forecast: (GridFile, FieldSource),
@@ -39,6 +42,18 @@ impl Case {
     /// What was observed on cells.
     pub fn observed_cells(&self) -> Array1<f32> {
         self.observed.iter().copied().collect()
+    }
+
+    /// Whether every cell has a value, observed and in all members.
+    pub fn whole(&self) -> bool {
+        let whole = |x: &f32| x.is_finite();
+        self.observed.iter().all(whole) && self.ensemble.iter().all(whole)
+    }
+
+    /// Whether it has spectra: it is whole and no side too short for one.
+    pub fn has_spectra(&self) -> bool {
+        let (rows, columns) = self.observed.dim();
+        rows.min(columns) >= SHORTEST && self.whole()
     }
 }
 
@@ -73,6 +88,11 @@ impl Cases {
     /// Members.
     pub fn members(&self) -> usize {
         self.forecast.1.members
+    }
+
+    /// Name, unit and grid of what was observed.
+    pub fn field(&self) -> &FieldSource {
+        &self.observed.1
     }
 
     /// Rows and columns.

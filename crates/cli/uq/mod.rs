@@ -1,6 +1,11 @@
 //! `langevin uq`.
 
 mod cases;
+mod figures;
+mod gallery;
+mod maps;
+mod meanings;
+mod page;
 mod score;
 mod sums;
 

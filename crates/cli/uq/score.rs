@@ -6,10 +6,13 @@ use anyhow::Result;
 use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use langevin_uq::Interval;
+use langevin_uq::rank::RankHistogram;
 use langevin_uq::significance::{block_bootstrap, diebold_mariano};
 use serde_json::{Map, Value};
 
 use super::cases::Cases;
+use super::gallery::Gallery;
+use super::page::Page;
 use super::sums::{Sums, Wanted};
 use crate::options::RunOptions;
 use crate::progress::Progress;
@@ -19,7 +22,8 @@ use crate::{Ending, refuse_existing, refused, threads};
 ///
 /// Cells are weighted by their area, missing ones left out. CRPS is fair: it does not depend on the number of members.
 /// FSS pools its sums over all steps before the ratio, spectra are means over steps. With --against, the difference of the
-/// CRPS of two ensembles comes with its interval and the test of Diebold and Mariano, over steps of time.
+/// CRPS of two ensembles comes with its interval and the test of Diebold and Mariano, over steps of time. With --report,
+/// a page shows a step as maps, and what the scores summarise as diagrams.
 ///
 /// Example: langevin uq score ensemble.nc --observed truth.nc --thresholds 0.1,1,10
 #[derive(Debug, clap::Args)]
@@ -53,7 +57,13 @@ pub struct ScoreArgs {
     /// The numbers as JSON, with the rank histogram.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Replace the output file if it exists.
+    /// Self-contained HTML page: the scores with their meaning, maps of a step, spectra, ranks, reliability, quantiles.
+    #[arg(long, value_name = "PAGE")]
+    report: Option<PathBuf>,
+    /// Step whose maps the page has, counted from 1; without it that with the largest observed mean.
+    #[arg(long, value_name = "N", requires = "report")]
+    report_step: Option<usize>,
+    /// Replace output files that exist.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -71,8 +81,8 @@ impl ScoreArgs {
     /// A file that cannot be read; grids that differ.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        if let Some(json) = &self.json {
-            refuse_existing(json, self.force)?;
+        for out in [&self.json, &self.report].into_iter().flatten() {
+            refuse_existing(out, self.force)?;
         }
         let cases = self.open(&self.ensemble)?;
         let other = self.against.as_ref().map(|path| self.open(path)).transpose()?;
@@ -81,7 +91,13 @@ impl ScoreArgs {
             let (found, most) = (self.window, rows.min(columns));
             return refused(format!("--window: found {found}, allowed: 1 to {most}"));
         }
-        let sums = pool.install(|| self.sums(&cases, "score"))?;
+        if let Some(found) = self.report_step.filter(|step| !(1..=cases.len()).contains(step)) {
+            let most = cases.len();
+            return refused(format!("--report-step: found {found}, allowed: 1 to {most}"));
+        }
+        let step = self.report_step.map(|step| step - 1);
+        let mut gallery = self.report.as_ref().map(|_| Gallery::new(step, &self.thresholds));
+        let sums = pool.install(|| self.sums(&cases, "score", gallery.as_mut()))?;
         let mut numbers = sums.numbers()?;
         if sums.gaps() > 0 && !self.options.quiet {
             eprintln!("note: {} steps have missing cells, and no spectrum", sums.gaps());
@@ -92,7 +108,7 @@ impl ScoreArgs {
             );
         }
         if let Some(other) = &other {
-            let others = pool.install(|| self.sums(other, "score against"))?;
+            let others = pool.install(|| self.sums(other, "score against", None))?;
             numbers.extend(self.compared(&sums.by_case, &others.by_case)?);
         }
         if !self.options.quiet {
@@ -108,9 +124,18 @@ impl ScoreArgs {
                 "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
                 "ensemble": self.ensemble, "observed": self.observed, "against": self.against,
                 "scores": numbers.iter().map(number).collect::<Map<String, Value>>(),
-                "ranks": sums.rank_counts(),
+                "ranks": sums.ranks().map(RankHistogram::counts),
             });
             write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;
+        }
+        if let (Some(path), Some(gallery)) = (&self.report, &gallery) {
+            let (ensemble, observed) = (&*self.ensemble, &*self.observed);
+            let (against, cases) = (self.against.as_deref(), &cases);
+            let (numbers, sums) = (&numbers, &sums);
+            Page { ensemble, observed, against, cases, numbers, sums, gallery }.write(path)?;
+            if !self.options.quiet {
+                println!("{}", path.display());
+            }
         }
         Ok(Ending::Done)
     }
@@ -120,12 +145,17 @@ impl ScoreArgs {
         Cases::open((ensemble, self.variable.as_deref()), observed)
     }
 
-    fn sums(&self, cases: &Cases, what: &str) -> Result<Sums> {
+    /// Scores of all steps; a gallery sees each of them too.
+    fn sums(&self, cases: &Cases, what: &str, mut gallery: Option<&mut Gallery>) -> Result<Sums> {
         let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
         let mut sums = Sums::new(Wanted { thresholds, window, seed }, cases.members())?;
         let mut progress = Progress::new(what, cases.len() as u64, 0, self.options.quiet);
         for time in 0..cases.len() {
-            sums.add(&cases.at(time)?, cases.weights.view())?;
+            let (case, weights) = (cases.at(time)?, cases.weights.view());
+            sums.add(&case, weights)?;
+            if let Some(gallery) = &mut gallery {
+                gallery.add(&case, weights)?;
+            }
             progress.at(time as u64 + 1, "");
         }
         progress.finish();

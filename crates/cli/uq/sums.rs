@@ -151,13 +151,8 @@ impl Sums {
     }
 
     fn add_spectra(&mut self, case: &Case) -> Result<()> {
-        let whole = |x: &f32| x.is_finite();
-        let (rows, columns) = case.observed.dim();
-        if rows.min(columns) < 4 {
-            return Ok(());
-        }
-        if !case.observed.iter().all(whole) || !case.ensemble.iter().all(whole) {
-            self.gaps += 1;
+        if !case.has_spectra() {
+            self.gaps += usize::from(!case.whole());
             return Ok(());
         }
         let of = |field: ndarray::ArrayView2<f32>| {
@@ -225,9 +220,27 @@ impl Sums {
         Ok(all)
     }
 
-    /// Counts of the rank histogram, where there is one.
-    pub fn rank_counts(&self) -> Option<&[u64]> {
-        self.ranks.as_ref().map(RankHistogram::counts)
+    /// The rank histogram, where there is one.
+    pub fn ranks(&self) -> Option<&RankHistogram> {
+        self.ranks.as_ref()
+    }
+
+    /// Sums of the spectra of each member, and of what was observed, if a step had any.
+    pub fn spectra(&self) -> Option<(&[Array1<f64>], &Array1<f64>)> {
+        self.spectra.as_ref().map(|(own, observed)| (&own[..], observed))
+    }
+
+    /// Quantiles of all members together, and of what was observed.
+    ///
+    /// # Errors
+    /// If there is no value, or a part is outside 0 to 1.
+    pub fn quantiles(&self, part: f64) -> Result<[f64; 2]> {
+        Ok([self.own.quantile(part)?, self.observed.quantile(part)?])
+    }
+
+    /// Steps that have spectra, if there are any.
+    pub fn with_spectra(&self) -> usize {
+        self.cases - self.gaps
     }
 
     /// Steps that have no spectrum.

@@ -25,7 +25,7 @@ impl Measure {
 }
 
 /// Cells one after the other, rising or falling.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     centres: Vec<f64>,
     /// One more than centres.

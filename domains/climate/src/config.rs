@@ -41,6 +41,9 @@ pub struct DataConfig {
     /// Fine fields are means over so many cells along each edge; several give several sizes of fine cells.
     #[serde(default = "as_they_are")]
     pub means: Vec<usize>,
+    /// Whether states are anomalies from the mean over the times trained on: what is always there needs no model.
+    #[serde(default)]
+    pub climatology: bool,
     /// Whether windows are turned and mirrored: where no direction is special.
     #[serde(default)]
     pub symmetries: bool,
@@ -87,6 +90,9 @@ impl DataConfig {
                 let found = format!("[{first}, {last}]");
                 return Err(ConfigError::new(key, found, "first and last, counted from 1"));
             }
+        }
+        if self.climatology && matches!(self.quantity, Quantity::Amount { .. }) {
+            return Err(ConfigError::new("climatology", true, "false for amounts"));
         }
         if self.train_times.is_some() && !self.validation_columns.is_empty() {
             let allowed = "nothing where there are data.validation_columns";

@@ -1,9 +1,11 @@
 //! Grids of cells: two axes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::axis::{Axis, AxisError, Measure};
 
 /// The cells of a field: rows along `y`, columns along `x`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     /// Latitudes, or coordinates of a projection.
     pub y: Axis,

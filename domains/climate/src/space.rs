@@ -4,10 +4,13 @@ use candle_core::{DType, Device, Tensor};
 use langevin_core::config::require;
 use langevin_core::factor::{Euclidean, Space};
 use langevin_core::{Condition, ConfigError, Domain, Error, Result, State};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::Constraint;
+use crate::grid::Grid;
+use crate::regrid::Regridder;
+use crate::weights::Rule;
 
 /// Name of the only factor.
 pub const FACTOR: &str = "field";
@@ -47,6 +50,32 @@ impl Quantity {
     }
 }
 
+/// The mean of fine fields over time, on their own grid. States are anomalies from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Climatology {
+    grid: Grid,
+    /// Row by row.
+    values: Vec<f32>,
+}
+
+impl Climatology {
+    /// Means `values` on `grid`.
+    ///
+    /// # Panics
+    /// If there are not as many as cells.
+    pub fn new(grid: Grid, values: &Array2<f32>) -> Self {
+        assert_eq!(values.dim(), grid.shape(), "a value for each cell");
+        Self { grid, values: values.iter().copied().collect() }
+    }
+
+    /// Its means over the cells of `target`; missing where it covers less than half of one.
+    pub fn on(&self, target: &Grid) -> Array2<f32> {
+        let own =
+            ArrayView2::from_shape(self.grid.shape(), &self.values).expect("one for each cell");
+        Regridder::new(&self.grid, target, Rule::Conservative, 0.5).apply(own)
+    }
+}
+
 /// Fields of one variable. A state is `(x − mean)/scale`, `[B, 1, H, W]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fields {
@@ -64,6 +93,9 @@ pub struct Fields {
     pub factors: [f64; 2],
     /// Edge of training windows in fine cells.
     pub edge: usize,
+    /// What fields are anomalies from, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub climatology: Option<Climatology>,
 }
 
 impl Fields {
@@ -132,7 +164,8 @@ mod tests {
         let quantity = Quantity::Value;
         let (cells, factors) = ([1.0, 2.0], [2.0, 8.0]);
         let units = "K".into();
-        let fields = Fields { quantity, units, mean: 280.0, scale: 9.0, cells, factors, edge: 8 };
+        let (mean, scale, edge, climatology) = (280.0, 9.0, 8, None);
+        let fields = Fields { quantity, units, mean, scale, cells, factors, edge, climatology };
         let one = Array2::from_shape_fn((3, 4), |(i, j)| 270.0 + (i * 4 + j) as f32);
         let state = fields.encode(&[one.clone(), &one + 1.0]).unwrap();
         assert_eq!(state.part(0).dims(), [2, 1, 3, 4]);

@@ -144,6 +144,11 @@ fn joined(parts: impl IntoIterator<Item = (usize, f64)>) -> Vec<(usize, f64)> {
     row
 }
 
+/// The cells between whose centres `x` lies, with their weights; as [`Rule::Bilinear`].
+pub fn between_centres(source: &Axis, x: f64) -> Vec<(usize, f64)> {
+    bilinear(source, x)
+}
+
 fn bilinear(source: &Axis, x: f64) -> Vec<(usize, f64)> {
     let (low, far) = between(source, x);
     joined([(at(source, low), 1.0 - far), (at(source, low + 1), far)])

@@ -15,7 +15,8 @@ fn config() -> NeuralFieldConfig {
 
 fn fields(quantity: Quantity) -> Fields {
     let (cells, factors) = ([1.0, 1.0], [2.0, 16.0]);
-    Fields { quantity, units: String::new(), mean: 0.0, scale: 2.0, cells, factors, edge: 32 }
+    let (units, climatology) = (String::new(), None);
+    Fields { quantity, units, mean: 0.0, scale: 2.0, cells, factors, edge: 32, climatology }
 }
 
 fn network(quantity: Quantity) -> (ParamStore, NeuralField) {
