@@ -2,6 +2,8 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
+use crate::cells::{averaging, covered};
+
 /// A fine field, or a part of one.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -38,13 +40,8 @@ impl Frame {
 pub(crate) fn weights(areas: &[f64], coarse: usize) -> Vec<Vec<(usize, f64)>> {
     let factor = areas.len() as f64 / coarse as f64;
     let of = |i: usize| {
-        let (low, high) = (i as f64 * factor, (i + 1) as f64 * factor);
-        let covered =
-            (low + 1e-9).floor() as usize..((high - 1e-9).ceil() as usize).min(areas.len());
-        let share = |j: usize| (j, (high.min((j + 1) as f64) - low.max(j as f64)) * areas[j]);
-        let row: Vec<(usize, f64)> = covered.map(share).collect();
-        let sum: f64 = row.iter().map(|(_, share)| share).sum();
-        row.into_iter().map(|(j, share)| (j, share / sum)).collect()
+        let row = covered([i as f64 * factor, (i + 1) as f64 * factor], 0..areas.len());
+        averaging(row.into_iter().map(|(j, share)| (j, share * areas[j])).collect())
     };
     (0..coarse).map(of).collect()
 }

@@ -6,6 +6,7 @@
 
 pub mod axis;
 pub mod baselines;
+mod cells;
 pub mod config;
 pub mod constraint;
 pub mod frame;

@@ -4,6 +4,8 @@ use candle_core::{DType, Device};
 use langevin_core::{Purpose, Result, Rng, SampleId, Seed};
 use ndarray::Array2;
 
+use crate::cells::{covered, independent};
+
 /// Points of the noise in a coarse cell, along each edge.
 const LATTICE: usize = 16;
 
@@ -67,15 +69,9 @@ impl WhiteNoise {
 
 /// For each of `fine` cells the points of the lattice over `coarse` cells that it covers, with weights whose squares add to 1.
 fn sums(coarse: usize, fine: usize) -> Vec<Vec<(usize, f64)>> {
-    let points = (coarse * LATTICE) as f64 / fine as f64;
-    let of = |i: usize| {
-        let (low, high) = (i as f64 * points, (i + 1) as f64 * points);
-        let covered = (low + 1e-9).floor() as usize..(high - 1e-9).ceil() as usize;
-        let share = |j: usize| (j, (high.min((j + 1) as f64) - low.max(j as f64)).max(0.0));
-        let row: Vec<(usize, f64)> = covered.map(share).collect();
-        let size = row.iter().map(|(_, w)| w * w).sum::<f64>().sqrt();
-        row.into_iter().map(|(j, w)| (j, w / size)).collect()
-    };
+    let all = coarse * LATTICE;
+    let points = all as f64 / fine as f64;
+    let of = |i: usize| independent(covered([i as f64 * points, (i + 1) as f64 * points], 0..all));
     (0..fine).map(of).collect()
 }
 

@@ -5,6 +5,8 @@ use std::ops::Range;
 use candle_core::{Result, Tensor};
 use langevin_kernels::{SparseRows, along};
 
+use crate::cells::{averaging, covered, independent};
+
 /// A part of an axis: coarse cells, and the fine ones that are made under them.
 ///
 /// Places are counted in coarse cells from the first edge of the whole axis, so that a part has the numbers of the whole.
@@ -31,20 +33,10 @@ impl Part {
         Self { fine: first..end.min(self.fine.end), coarse, ..self.clone() }
     }
 
-    /// Where fine cell `j` of all lies.
-    fn fine_cell(&self, j: usize) -> [f64; 2] {
-        [j as f64 / self.factor, (j + 1) as f64 / self.factor]
-    }
-
-    /// The fine cells of the part that reach into an interval, with what they share with it.
-    fn shares(&self, [low, high]: [f64; 2]) -> Vec<(usize, f64)> {
-        let first = ((low * self.factor).floor() as usize).max(self.fine.start);
-        let end = ((high * self.factor).ceil() as usize + 1).min(self.fine.end);
-        let share = |j: usize| {
-            let [a, b] = self.fine_cell(j);
-            (j - self.fine.start, b.min(high) - a.max(low))
-        };
-        (first..end.max(first)).map(share).filter(|(_, share)| *share > 1e-9).collect()
+    /// The fine cells of the part that reach into an interval, with what it covers of each.
+    fn shares(&self, interval: [f64; 2]) -> Vec<(usize, f64)> {
+        let row = covered(interval.map(|at| at * self.factor), self.fine.clone());
+        row.into_iter().map(|(j, share)| (j - self.fine.start, share)).collect()
     }
 
     /// Between the centres of cells that are `1/per` of a coarse one, at `at`; beyond the outermost as there.
@@ -89,7 +81,7 @@ impl AxisMaps {
         let (mut pool, mut lift, mut double) = (Vec::new(), Vec::new(), Vec::new());
         for lattice in 0..lattices {
             let per = 1 << lattice;
-            let sums = cells(per).map(|i| unit(part.shares(interval(i, per))));
+            let sums = cells(per).map(|i| independent(part.shares(interval(i, per))));
             pool.push(SparseRows::new(&sums.collect::<Vec<_>>(), fine)?);
             let rows: Vec<_> = part.fine.clone().map(|j| part.between(centre(j), per)).collect();
             lift.push(SparseRows::new(&rows, part.coarse.len() * per)?);
@@ -97,12 +89,12 @@ impl AxisMaps {
             let rows: Vec<_> = finer.map(|at| part.between(at, per)).collect();
             double.push(SparseRows::new(&rows, part.coarse.len() * per)?);
         }
-        let means: Vec<_> = cells(1).map(|i| shared(part.shares(interval(i, 1)))).collect();
+        let means: Vec<_> = cells(1).map(|i| averaging(part.shares(interval(i, 1)))).collect();
         let mut spread = vec![Vec::new(); fine];
         for (i, row) in cells(1).map(|i| part.shares(interval(i, 1))).enumerate() {
             row.into_iter().for_each(|(j, share)| spread[j].push((i, share)));
         }
-        let spread: Vec<_> = spread.into_iter().map(shared).collect();
+        let spread: Vec<_> = spread.into_iter().map(averaging).collect();
         let finest = (1usize << (lattices - 1)) as f64;
         let place = |j: usize| [1.0, finest].map(|per| 2.0 * (centre(j) * per).fract() - 1.0);
         Ok(Self {
@@ -114,22 +106,6 @@ impl AxisMaps {
             places: part.fine.clone().map(place).collect(),
         })
     }
-}
-
-/// Weights whose squares add to 1.
-fn unit(row: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
-    scaled(row, |weights| weights.iter().map(|w| w * w).sum::<f64>().sqrt())
-}
-
-/// Weights that add to 1.
-fn shared(row: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
-    scaled(row, |weights| weights.iter().sum())
-}
-
-fn scaled(row: Vec<(usize, f64)>, size: impl Fn(&[f64]) -> f64) -> Vec<(usize, f64)> {
-    let weights: Vec<f64> = row.iter().map(|(_, weight)| *weight).collect();
-    let size = size(&weights);
-    row.into_iter().map(|(i, weight)| (i, weight / size)).collect()
 }
 
 /// The maps of a part of a field.
@@ -218,7 +194,7 @@ mod tests {
         for factor in [2.0, 5.5, 8.0] {
             let part = Part::whole(4, (4.0 * factor) as usize);
             for i in 0..4 {
-                let row = unit(part.shares([f64::from(i), f64::from(i + 1)]));
+                let row = independent(part.shares([f64::from(i), f64::from(i + 1)]));
                 let squares: f64 = row.iter().map(|(_, w)| w * w).sum();
                 assert!((squares - 1.0).abs() < 1e-12);
             }
