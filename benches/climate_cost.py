@@ -65,7 +65,7 @@ def main():
         rows.append({"what": f"{what}: time", "value": round(seconds), "unit": "s"})
     for row in rows:
         print(row)
-    command = "python benches/climate_cost.py --data DATA --machine MACHINE --date DATE"
+    command = f"python benches/climate_cost.py --data DATA --machine MACHINE --date DATE --members {args.members}"
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     results_file.write(args.out, "climate_cost", command, version, args.machine, args.date, rows)
 

@@ -73,9 +73,9 @@ class Bench:
     def downscale(self, how, factor, out, more=()):
         langevin("climate", "downscale", "--input", self.path("coarse.nc"), "--factor", factor, *how, *more, "--out", out)
 
-    def score(self, made):
+    def score(self, made, more=()):
         scores = self.path("scores.json")
-        langevin("uq", "score", made, "--observed", self.path("fine.nc"), "--thresholds", "1,10", "--json", scores)
+        langevin("uq", "score", made, "--observed", self.path("fine.nc"), "--thresholds", "1,10", "--json", scores, *more)
         with open(scores) as file:
             return json.load(file)["scores"]
 
@@ -108,8 +108,8 @@ class Bench:
     def fixed(self, factor, name):
         """The model at its middle factor, and bicubic interpolation to the grid that is wanted."""
         made, wanted = self.path("made8.nc"), self.path("bicubic.nc")
-        # A network of one scale knows no size of cells: those of 4 km are to it as those of 8.
-        stretch = 2 if factor == 4 else 1
+        # A network of one scale knows no size of cells: those of 4 or 16 km are to it as those of 8.
+        stretch = 8 / factor
         stretched(self.path("coarse.nc"), stretch)
         self.downscale(["--model", self.args.model, "--members", self.args.members], 8, made)
         stretched(self.path("coarse.nc"), 1 / stretch)
@@ -180,7 +180,7 @@ def arome(bench):
         made, wanted = bench.path("made.nc"), bench.path("wanted.nc")
         bench.downscale(how, 4, made)
         langevin("climate", "regrid", "--input", made, "--like", bench.path("fine.nc"), "--tolerance", 0.5, "--out", wanted)
-        found = bench.score(wanted)
+        found = bench.score(wanted, ["--observed-variable", "pr_fine"])
         crps = found["CRPS, fair" if name != "bilinear" else "absolute error of the mean"]
         bench.row(f"ARPEGE to AROME x4, {name}: {'CRPS, fair' if name != 'bilinear' else 'absolute error'}", crps)
         best[name] = crps
