@@ -205,6 +205,36 @@ pub trait Experiment: Serialize + DeserializeOwned + Send + Sync {
     ) -> langevin_nn::Result<Box<dyn Network>>;
 }
 
+/// What [`Experiment`] asks of the fields that the config of every domain has.
+macro_rules! settings {
+    () => {
+        fn seed(&self) -> u64 {
+            self.seed
+        }
+
+        fn seed_mut(&mut self) -> &mut u64 {
+            &mut self.seed
+        }
+
+        fn method(&self) -> &$crate::experiment::Method {
+            &self.method
+        }
+
+        fn method_mut(&mut self) -> &mut $crate::experiment::Method {
+            &mut self.method
+        }
+
+        fn train(&self) -> &langevin_train::TrainConfig {
+            &self.train
+        }
+
+        fn train_mut(&mut self) -> &mut langevin_train::TrainConfig {
+            &mut self.train
+        }
+    };
+}
+pub(crate) use settings;
+
 /// The products of an experiment.
 pub struct Plan<N> {
     pub network: N,

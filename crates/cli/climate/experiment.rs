@@ -14,7 +14,7 @@ use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
-use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
 use crate::refused;
 
 /// One complete TOML file.
@@ -38,29 +38,7 @@ impl Experiment for ClimateExperiment {
     type Domain = Fields;
     type Network = ();
 
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn seed_mut(&mut self) -> &mut u64 {
-        &mut self.seed
-    }
-
-    fn method(&self) -> &Method {
-        &self.method
-    }
-
-    fn method_mut(&mut self) -> &mut Method {
-        &mut self.method
-    }
-
-    fn train(&self) -> &TrainConfig {
-        &self.train
-    }
-
-    fn train_mut(&mut self) -> &mut TrainConfig {
-        &mut self.train
-    }
+    settings!();
 
     fn plan(&self) -> Result<Plan<()>, ConfigError> {
         self.data.check().map_err(|error| error.within("data"))?;

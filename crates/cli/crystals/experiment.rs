@@ -18,7 +18,7 @@ use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
 use crate::refused;
 
 /// One complete TOML file.
@@ -42,29 +42,7 @@ impl Experiment for CrystalsExperiment {
     type Domain = Crystals;
     type Network = ();
 
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn seed_mut(&mut self) -> &mut u64 {
-        &mut self.seed
-    }
-
-    fn method(&self) -> &Method {
-        &self.method
-    }
-
-    fn method_mut(&mut self) -> &mut Method {
-        &mut self.method
-    }
-
-    fn train(&self) -> &TrainConfig {
-        &self.train
-    }
-
-    fn train_mut(&mut self) -> &mut TrainConfig {
-        &mut self.train
-    }
+    settings!();
 
     fn plan(&self) -> Result<Plan<()>, ConfigError> {
         if self.data.files.is_empty() {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Dataset;
 use super::ends::Ends;
-use crate::experiment::{Data, Experiment, Method, Plan, train_plan};
+use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,29 +57,7 @@ impl Experiment for PointsExperiment {
     type Domain = Points;
     type Network = NetworkPlan;
 
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn seed_mut(&mut self) -> &mut u64 {
-        &mut self.seed
-    }
-
-    fn method(&self) -> &Method {
-        &self.method
-    }
-
-    fn method_mut(&mut self) -> &mut Method {
-        &mut self.method
-    }
-
-    fn train(&self) -> &TrainConfig {
-        &self.train
-    }
-
-    fn train_mut(&mut self) -> &mut TrainConfig {
-        &mut self.train
-    }
+    settings!();
 
     fn plan(&self) -> Result<Plan<NetworkPlan>, ConfigError> {
         self.data.origin().map_err(|error| error.within("data"))?;
