@@ -138,7 +138,6 @@ fn a_run_that_was_stopped_goes_on() {
     let folder = folder.path();
     trained(folder);
     CLIMATE.done(folder, &make("2", &["--out", "whole.nc"]));
-    // What a run leaves that is stopped: some fields of its own. They are taken, not made again.
     CLIMATE.done(folder, &make("2", &["--resume", "--out", "again.nc"]));
     assert!(!folder.join("again.nc.partial").exists());
     let whole = frame(&folder.join("whole.nc"), 1, 1);

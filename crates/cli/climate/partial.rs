@@ -97,3 +97,30 @@ impl Partial {
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_fields_are_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("fine.nc");
+        let field = |member: usize| Array2::from_elem((2, 3), 0.1 + member as f32);
+        let mut asked = Vec::new();
+        for members in [&[1][..], &[0, 1, 2], &[0, 1, 2]] {
+            let partial = Partial::open(&out, "job").unwrap();
+            let mut frames = |_: usize, members: &[usize]| {
+                asked.push(members.to_vec());
+                Ok(members.iter().map(|&member| field(member)).collect())
+            };
+            let all = partial.completed(4, members, (2, 3), &mut frames).unwrap();
+            let right = members.iter().zip(&all).all(|(&member, made)| *made == field(member));
+            assert!(right && all.len() == members.len());
+        }
+        assert_eq!(asked, [vec![1], vec![0, 2], vec![]]);
+        assert!(Partial::open(&out, "another job").is_err());
+        Partial::open(&out, "job").unwrap().finish();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

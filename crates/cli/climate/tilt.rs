@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 use langevin_core::{Purpose, Rng, SampleId, Seed, State};
-use langevin_diffusion::guidance::{Tilted, tilted};
+use langevin_diffusion::guidance::{Tilted, effective_samples, tilted, untilting};
 use langevin_files::write_whole;
 use ndarray::Array2;
 
@@ -118,12 +118,12 @@ impl Tilt {
         all.sort_by_key(|&(step, member, _)| (step, member));
         let (mut text, mut told) = (String::from("step,member,f,weight\n"), String::new());
         for group in all.chunk_by(|a, b| a.0 == b.0) {
-            let scores = group.iter().map(|one| one.2).collect();
-            let own = Tilted { x_1: State::new(vec![]), scores, accepted: 0.0 };
-            for (&(step, member, f), weight) in group.iter().zip(own.weights(self.strength)) {
+            let scores: Vec<f64> = group.iter().map(|one| one.2).collect();
+            let weights = untilting(&scores, self.strength);
+            for (&(step, member, f), weight) in group.iter().zip(&weights) {
                 writeln!(text, "{},{},{f},{weight}", step + 1, member + 1)?;
             }
-            let effective = own.effective_samples(self.strength);
+            let effective = effective_samples(&weights);
             writeln!(
                 told,
                 "step {}: {effective:.1} effective of {} members",

@@ -10,6 +10,6 @@ mod replacement;
 pub use contrast::{Contrast, ContrastConfig, Contrasted};
 pub use posterior::{Measurement, Posterior, PosteriorConfig, Tilt};
 pub use projection::{Held, affine_projection};
-pub use reference::{Observed, Tilted, observed, tilted};
+pub use reference::{Observed, Tilted, effective_samples, observed, tilted, untilting};
 pub use repetition::Repeated;
 pub use replacement::Replaced;

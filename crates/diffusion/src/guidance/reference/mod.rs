@@ -5,4 +5,4 @@ mod observed;
 mod tilted;
 
 pub use observed::{Observed, observed};
-pub use tilted::{Tilted, tilted};
+pub use tilted::{Tilted, effective_samples, tilted, untilting};

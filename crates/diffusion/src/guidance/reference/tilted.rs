@@ -63,20 +63,20 @@ pub(super) fn chosen(a: &State, b: &State, takes: &[bool]) -> Result<State> {
     parts.collect::<Result<Vec<_>>>().map(State::new)
 }
 
-impl Tilted {
-    /// Weights that make means those of the untilted law, with sum 1.
-    pub fn weights(&self, strength: f64) -> Vec<f64> {
-        let least = self.scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let raw = self.scores.iter().map(|score| (-strength * (score - least)).exp());
-        let raw: Vec<f64> = raw.collect();
-        let sum: f64 = raw.iter().sum();
-        raw.into_iter().map(|weight| weight / sum).collect()
-    }
+/// Weights, with sum 1, that make means over samples of the law tilted by `e^{θ f}` those of the untilted one; `scores` are
+/// `f` of each.
+pub fn untilting(scores: &[f64], strength: f64) -> Vec<f64> {
+    let exponents = scores.iter().map(|score| -strength * score);
+    // The same for any shift: with the highest at 0 nothing overflows, whatever the sign of the strength.
+    let most = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
+    let raw: Vec<f64> = exponents.map(|exponent| (exponent - most).exp()).collect();
+    let sum: f64 = raw.iter().sum();
+    raw.into_iter().map(|weight| weight / sum).collect()
+}
 
-    /// `1/Σ w²`: so many samples of equal weight would say as much.
-    pub fn effective_samples(&self, strength: f64) -> f64 {
-        1.0 / self.weights(strength).iter().map(|weight| weight * weight).sum::<f64>()
-    }
+/// `1/Σ w²`: so many samples of equal weight would say as much.
+pub fn effective_samples(weights: &[f64]) -> f64 {
+    1.0 / weights.iter().map(|weight| weight * weight).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -105,10 +105,18 @@ mod tests {
         let mean = tilted.scores.iter().sum::<f64>() / n as f64;
         assert_within("mean", mean, theta * square, 5.0 * (square / n as f64).sqrt());
         assert!(tilted.accepted > 0.4 && tilted.accepted < 0.95, "{}", tilted.accepted);
-        let back: f64 = tilted.weights(theta).iter().zip(&tilted.scores).map(|(w, f)| w * f).sum();
-        let effective = tilted.effective_samples(theta);
+        let weights = untilting(&tilted.scores, theta);
+        let back: f64 = weights.iter().zip(&tilted.scores).map(|(w, f)| w * f).sum();
+        let effective = effective_samples(&weights);
         let expected = n as f64 * (-theta * theta * square).exp();
         assert_within("effective samples", effective, expected, 0.15 * expected);
         assert_within("mean, weighted back", back, 0.0, 5.0 * (square / effective).sqrt());
+    }
+    /// Scores whose exponentials overflow, of either sign: the least likely one has all the weight.
+    #[test]
+    fn steep_tilts_have_finite_weights() {
+        assert_eq!(untilting(&[0.0, 900.0], 3.0), [1.0, 0.0]);
+        assert_eq!(untilting(&[0.0, 900.0], -3.0), [0.0, 1.0]);
+        assert_eq!(effective_samples(&untilting(&[5.0, 5.0], 3.0)), 2.0);
     }
 }
