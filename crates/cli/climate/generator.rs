@@ -93,7 +93,9 @@ impl Generator {
             Asked::Observations(observations) => {
                 let one_step = |x_1: &State| {
                     let denoiser = self.trained.denoiser_of(condition.clone());
-                    denoiser.denoise(&self.departure(x_1)?, &Times::all(1, self.start()))
+                    let made =
+                        denoiser.denoise(&self.departure(x_1)?, &Times::all(1, self.start()))?;
+                    self.standardised(&made, &condition)
                 };
                 let met = observations.met(&x_1, (time, member), &self.binding, one_step)?;
                 let (before, after) = (made(&x_1)?, made(&met)?);
@@ -137,7 +139,14 @@ impl Generator {
             Ok(Counted::new(self.trained.denoiser_of(condition.clone()), tally))
         };
         let made = generation.carry(std::slice::from_ref(&chunk), denoiser, || Silent)?;
-        Ok(self.binding.field(&self.domain().decode(&made.x[0])?[0], coarse))
+        let made = self.standardised(&made.x[0], condition)?;
+        Ok(self.binding.field(&self.domain().decode(&made)?[0], coarse))
+    }
+
+    /// Standardised fields of a state.
+    fn standardised(&self, x: &State, condition: &Condition) -> langevin_core::Result<State> {
+        let coarse = condition.field().expect("a binding's condition has a coarse field");
+        Ok(State::single(self.domain().standardised(x.part(0), coarse)?))
     }
 }
 

@@ -114,7 +114,7 @@ fn corners(frame: &Frame, index: usize, config: &DataConfig) -> Vec<Corner> {
         return Vec::new();
     }
     let least = match config.quantity {
-        Quantity::Amount { least } => least as f32,
+        Quantity::Amount { least, .. } => least as f32,
         Quantity::Value => f32::NEG_INFINITY,
     };
     let missing = Counts::new(&frame.values, |x| x.is_nan());
@@ -192,8 +192,10 @@ impl Source for Windows {
         let state = |values: &[f32], n: usize| -> Result<Tensor> {
             self.domain.state(values, (edges.len(), n, n))
         };
-        let condition = self.domain.condition(state(&under, coarse)?, &edges)?;
-        Ok(Batch { x_0: State::single(state(&fine, cells)?), x_1: None, condition })
+        let under = state(&under, coarse)?;
+        let x_0 = self.domain.noised(&state(&fine, cells)?, &under)?;
+        let condition = self.domain.condition(under, &edges)?;
+        Ok(Batch { x_0: State::single(x_0), x_1: None, condition })
     }
 
     fn fingerprint(&self) -> String {
@@ -216,7 +218,7 @@ mod tests {
         DataConfig {
             files: vec!["a.nc".into()],
             variable: None,
-            quantity: Quantity::Amount { least: 0.1 },
+            quantity: Quantity::Amount { least: 0.1, relative: false },
             columns: vec![],
             validation_columns: vec![],
             train_times: None,
@@ -263,6 +265,27 @@ mod tests {
         let dry =
             Frame { values: Array2::zeros((64, 64)), areas: vec![1.0; 64], edges: vec![1.0; 64] };
         assert!(Windows::new(vec![dry], &config(), None).is_none());
+    }
+
+    /// Relative states have the means of their coarse field once they are amounts again.
+    #[test]
+    fn relative_states_are_amounts_under_their_coarse_field() {
+        let windows = |relative| {
+            let quantity = Quantity::Amount { least: 0.1, relative };
+            Windows::new(vec![frame()], &DataConfig { quantity, ..config() }, None).unwrap()
+        };
+        let batch = |windows: &Windows| {
+            let mut rng = Rng::new(Seed(1), Purpose::Data, ids(0, 3), 0);
+            windows.batch(0, &mut rng).unwrap()
+        };
+        let (amounts, relative) = (batch(&windows(false)), batch(&windows(true)));
+        let coarse = relative.condition.field().unwrap();
+        let domain = windows(true).domain().clone();
+        let back = domain.standardised(relative.x_0.part(0), coarse).unwrap();
+        let off = (back - amounts.x_0.part(0)).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(off.to_scalar::<f32>().unwrap() < 1e-5);
+        let least = relative.x_0.part(0).min_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!((-1.0..-0.9).contains(&least), "{least}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::constraint::Constraint;
 use crate::grid::Grid;
+use crate::network::between;
 use crate::regrid::Regridder;
 use crate::weights::Rule;
 
@@ -23,6 +24,10 @@ pub enum Quantity {
     Amount {
         /// Less than this is as good as nothing, in the unit of the files.
         least: f64,
+        /// Whether states tell how much more there is than in the coarse field between centres, `(x − ĉ)/(ĉ + δ)`, `δ` the
+        /// least amount: for methods that add noise, which is then as large as the amounts around it.
+        #[serde(default)]
+        relative: bool,
     },
     /// Of either sign, or far from 0: temperature. Details are added.
     Value,
@@ -33,7 +38,7 @@ impl Quantity {
     /// [`ConfigError`] naming the key that cannot be.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match *self {
-            Self::Amount { least } => {
+            Self::Amount { least, .. } => {
                 let fits = |x: f64| x > 0.0 && x.is_finite();
                 require("least", least, fits, "a positive number").map(|_| ())
             }
@@ -76,7 +81,7 @@ impl Climatology {
     }
 }
 
-/// Fields of one variable. A state is `(x − mean)/scale`, `[B, 1, H, W]`.
+/// Fields of one variable. Standardised they are `(x − mean)/scale`, `[B, 1, H, W]`: states, unless those are relative.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fields {
     /// What the numbers are.
@@ -99,7 +104,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The state of fields, row-major one after the other.
+    /// Fields standardised, row-major one after the other.
     ///
     /// # Errors
     /// [`Error::Tensor`] if there are not as many numbers.
@@ -109,6 +114,34 @@ impl Fields {
         let values: Vec<f32> =
             values.iter().map(|&x| ((f64::from(x) - mean) / scale) as f32).collect();
         Ok(Tensor::from_vec(values, (batch, 1, height, width), &Device::Cpu)?)
+    }
+
+    /// Standardised fine fields as states under their coarse ones: what is made noisy, and given by networks.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if one does not lie over the other.
+    pub fn noised(&self, fine: &Tensor, coarse: &Tensor) -> Result<Tensor> {
+        let Some(least) = self.relative_to() else { return Ok(fine.clone()) };
+        let between = between(coarse, fine)?;
+        Ok(((fine - &between)? / (between + least)?)?)
+    }
+
+    /// Standardised fine fields of states under their coarse ones: what [`noised`](Self::noised) was given.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if one does not lie over the other.
+    pub fn standardised(&self, state: &Tensor, coarse: &Tensor) -> Result<Tensor> {
+        let Some(least) = self.relative_to() else { return Ok(state.clone()) };
+        let between = between(coarse, state)?;
+        Ok((((&between + least)? * state)? + between)?)
+    }
+
+    /// The least amount, standardised, if states are relative.
+    pub(crate) fn relative_to(&self) -> Option<f64> {
+        match self.quantity {
+            Quantity::Amount { least, relative: true } => Some(least / self.scale),
+            _ => None,
+        }
     }
 
     /// What a network is told of samples: their coarse fields, as states, and the edges of coarse cells in kilometres, by

@@ -148,6 +148,17 @@ impl Maps {
     }
 }
 
+/// A coarse field between its centres, at those of fine cells like `fine`'s: bilinear; beyond the outermost as there.
+///
+/// # Errors
+/// If one does not lie over the other.
+pub(crate) fn between(coarse: &Tensor, fine: &Tensor) -> Result<Tensor> {
+    let (_, _, rows, columns) = coarse.dims4()?;
+    let (_, _, height, width) = fine.dims4()?;
+    let y = AxisMaps::new(&Part::whole(rows, height), 1)?;
+    Maps { y, x: AxisMaps::new(&Part::whole(columns, width), 1)? }.lift(coarse, 0)
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};

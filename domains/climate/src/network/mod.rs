@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::space::{Fields, Quantity};
 use decoder::Decoder;
-use lattice::Lattice;
+use lattice::{Lattice, channels};
+pub(crate) use maps::between;
 use maps::{AxisMaps, Maps, Part};
 
 /// `[network]`.
@@ -94,6 +95,8 @@ impl NetworkConfig {
 /// centres:
 ///
 /// - amounts: `y = (ĉ + δ) exp(n)`, `x̂_0 = y · c/(A y)`;
+/// - relative amounts: `y = (ĉ + δ) φ(1 + n + g x)`, `φ` a soft ramp and `g` a number for each time: without noise there is
+///   nothing to learn. `y · c/(A y)` made relative to `ĉ` is `x̂_0`;
 /// - values: `y = ĉ + n`, `x̂_0 = y + (c − A y)`.
 ///
 /// So coarse means are kept inside of the network, at any time. A result does not depend on what lies farther than the reach of the
@@ -111,6 +114,8 @@ pub struct NeuralField {
     told: [Linear; 2],
     lattices: Vec<Lattice>,
     decoder: Decoder,
+    /// How much of a relative state stays, by what is told.
+    gain: Option<Linear>,
     /// Coarse cells around a part beyond which nothing enters it.
     reach: usize,
     dtype: DType,
@@ -133,9 +138,10 @@ impl NeuralField {
             Lattice::new(&part, before, config.widths[l], config.blocks[l], told, width)
         };
         let least = match fields.quantity {
-            Quantity::Amount { least } => least / fields.scale,
+            Quantity::Amount { least, .. } => least / fields.scale,
             Quantity::Value => 0.0,
         };
+        let gain = |_| Linear::new(&builder.part("gain"), told, 1, Activation::Identity);
         Ok(Self {
             quantity: fields.quantity,
             least,
@@ -143,6 +149,7 @@ impl NeuralField {
             time,
             lattices: (0..config.widths.len()).map(lattice).collect::<Result<_, _>>()?,
             decoder: Decoder::new(&builder.part("decoder"), width, told)?,
+            gain: fields.relative_to().map(gain).transpose()?,
             reach: reach(&config.blocks),
             dtype: builder.dtype(),
         })
@@ -200,32 +207,43 @@ impl NeuralField {
         let between = maps.lift(coarse, 0)?;
         let latents = maps.lift(&latents.expect("there is a lattice"), lattices - 1)?;
         let n = self.decoder.forward(&latents, x, &self.shown(&between)?, maps)?;
-        self.constrained(maps, &n, &between, coarse)
+        let Some(gain) = &self.gain else {
+            return self.constrained(maps, &self.detailed(&n, &between)?, coarse);
+        };
+        let n = (n + x.broadcast_mul(&channels(&gain.forward(told)?)?)?)?;
+        let around = (&between + self.least)?;
+        let fine = self.constrained(maps, &(&around * ramp(&n)?)?, coarse)?;
+        Ok(((fine - between)? / around)?)
     }
 
-    /// The decoder's numbers `n` made a field whose means are those of `coarse`.
-    fn constrained(
-        &self,
-        maps: &Maps,
-        n: &Tensor,
-        between: &Tensor,
-        coarse: &Tensor,
-    ) -> Result<Tensor> {
+    /// The field between centres, `between`, with the decoder's numbers as its details.
+    fn detailed(&self, n: &Tensor, between: &Tensor) -> Result<Tensor> {
         match self.quantity {
             Quantity::Amount { .. } => {
                 // Bounded, so that nothing overflows: a cell has between e⁻⁸ and e⁸ of its share.
                 let n = ((n / 8.0)?.tanh()? * 8.0)?;
-                let y = ((between + self.least * 1e-3)? * n.exp()?)?;
-                let change = (coarse / (maps.means(&y)? + self.least * 1e-9)?)?;
-                Ok((y * maps.spread(&change)?)?)
+                Ok(((between + self.least * 1e-3)? * n.exp()?)?)
             }
-            Quantity::Value => {
-                let y = (between + n)?;
-                let change = (coarse - maps.means(&y)?)?;
-                Ok((y + maps.spread(&change)?)?)
-            }
+            Quantity::Value => Ok((between + n)?),
         }
     }
+
+    /// `y` with the means of `coarse`.
+    fn constrained(&self, maps: &Maps, y: &Tensor, coarse: &Tensor) -> Result<Tensor> {
+        match self.quantity {
+            Quantity::Amount { .. } => {
+                let change = (coarse / (maps.means(y)? + self.least * 1e-9)?)?;
+                Ok((y * maps.spread(&change)?)?)
+            }
+            Quantity::Value => Ok((y + maps.spread(&(coarse - maps.means(y)?)?)?)?),
+        }
+    }
+}
+
+/// `φ(1 + n)`: next to `1 + n` above 0 and to 0 below.
+fn ramp(n: &Tensor) -> Result<Tensor> {
+    const SHARP: f64 = 4.0;
+    Ok((Activation::Softplus.apply(&n.affine(SHARP, SHARP)?)? / SHARP)?)
 }
 
 impl Network for NeuralField {

@@ -28,7 +28,9 @@ fn network(quantity: Quantity) -> (ParamStore, NeuralField) {
     (store, network)
 }
 
-const AMOUNT: Quantity = Quantity::Amount { least: 0.1 };
+const AMOUNT: Quantity = Quantity::Amount { least: 0.1, relative: false };
+const RELATIVE: Quantity = Quantity::Amount { least: 0.1, relative: true };
+const ALL: [Quantity; 3] = [AMOUNT, RELATIVE, Quantity::Value];
 
 fn noise(batch: usize, shape: (usize, usize)) -> State {
     let mut rng = Rng::new(Seed(2), Purpose::Data, ids(0, batch), 0);
@@ -54,7 +56,7 @@ fn values(x: &Tensor) -> Vec<f32> {
 
 #[test]
 fn every_parameter_gets_a_gradient() {
-    for quantity in [AMOUNT, Quantity::Value] {
+    for quantity in ALL {
         let (store, network) = network(quantity);
         let made = forward(&network, &noise(2, (24, 24)), &coarse(2, (3, 3)));
         let gradients = made.sqr().unwrap().sum_all().unwrap().backward().unwrap();
@@ -67,15 +69,17 @@ fn every_parameter_gets_a_gradient() {
 
 #[test]
 fn coarse_means_are_kept_and_amounts_are_not_negative() {
-    for quantity in [AMOUNT, Quantity::Value] {
+    for quantity in ALL {
         let (_, network) = network(quantity);
         let condition = coarse(2, (5, 4));
         let made = forward(&network, &noise(2, (30, 24)), &condition);
+        let made = fields(quantity).standardised(&made, condition.field().unwrap()).unwrap();
         let blocks = made.reshape((2 * 5, 6, 4, 6)).unwrap().mean(3).unwrap().mean(1).unwrap();
         let off = values(&blocks).into_iter().zip(values(condition.field().unwrap()));
         assert!(off.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-5);
-        if quantity == AMOUNT {
-            assert!(values(&made).iter().all(|x| *x >= 0.0 && x.is_finite()));
+        if quantity != Quantity::Value {
+            let rounding = if quantity == AMOUNT { 0.0 } else { -1e-6 };
+            assert!(values(&made).iter().all(|x| *x >= rounding && x.is_finite()));
         }
         // The noise matters, and so does every factor get an answer.
         let other = forward(&network, &noise(2, (11, 9)), &condition);
@@ -95,7 +99,12 @@ fn a_sample_has_the_same_bits_in_any_batch() {
 /// A field of several tiles along both axes, at a whole factor and at one that is not.
 #[test]
 fn tiles_have_the_bits_of_the_whole() {
-    let (_, mut network) = network(AMOUNT);
+    tiles_have_the_bits_of_the_whole_for(AMOUNT);
+    tiles_have_the_bits_of_the_whole_for(RELATIVE);
+}
+
+fn tiles_have_the_bits_of_the_whole_for(quantity: Quantity) {
+    let (_, mut network) = network(quantity);
     assert_eq!(network.reach, 11);
     for shape in [(240, 300), (330, 413)] {
         let (x, condition) = (noise(1, shape), coarse(1, (120, 150)));
