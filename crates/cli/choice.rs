@@ -16,15 +16,15 @@ pub struct ChoiceArgs {
     steps: Option<usize>,
     /// Another sampler than the model's: ddpm, ddim, euler, tau_leaping, heun, dpm_solver, dpm_solver_sde,
     /// unipc, euler_maruyama, predictor_corrector or adaptive, with its keys as in a config:
-    /// dpm_solver,order=3.
+    /// dpm_solver,order=3. It is not annealed but by --anneal.
     #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
     sampler: Option<String>,
     /// Another grid than the model's: uniform, karras, log_snr or geometric, with its keys:
     /// geometric,steps=20,t_min=0.01.
     #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
     grid: Option<String>,
-    /// Annealing of a factor instead of the model's: coords=5 follows velocities 1 + 5 (1 - t) times as far. May be
-    /// given again for other factors.
+    /// Annealing of a factor instead of the model's: coords=5 follows velocities 1 + 5 (1 - t) times as far; rates of classes
+    /// are as many times as large. May be given again for other factors.
     #[arg(long, value_name = "FACTOR=A")]
     anneal: Vec<String>,
 }
@@ -38,6 +38,7 @@ impl ChoiceArgs {
         let method = trained.experiment.method_mut();
         if let Some(text) = &self.sampler {
             method.sampler = section("--sampler", text).map_err(bad_input)?;
+            method.anneal.clear();
         }
         if let Some(text) = &self.grid {
             method.grid = section("--grid", text).map_err(bad_input)?;

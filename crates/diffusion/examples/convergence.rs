@@ -63,7 +63,7 @@ fn by_steps() -> Vec<(&'static str, SamplerConfig)> {
     vec![
         ("DDPM", SamplerConfig::Ddpm(DdpmConfig {})),
         ("DDIM", SamplerConfig::Ddim(DdimConfig { eta: 0.0 })),
-        ("Euler", SamplerConfig::Euler(EulerConfig {})),
+        ("Euler", SamplerConfig::Euler(EulerConfig::default())),
         ("Heun", SamplerConfig::Heun(HeunConfig::default())),
         ("DPM-Solver++ 2M", SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 })),
         ("DPM-Solver++ 3M", SamplerConfig::DpmSolver(DpmSolverConfig { order: 3 })),

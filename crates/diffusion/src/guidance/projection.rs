@@ -134,8 +134,8 @@ mod tests {
         vec![
             SamplerConfig::Ddpm(DdpmConfig {}),
             SamplerConfig::Ddim(DdimConfig { eta: 0.5 }),
-            SamplerConfig::Euler(EulerConfig {}),
-            SamplerConfig::TauLeaping(EulerConfig {}),
+            SamplerConfig::Euler(EulerConfig::default()),
+            SamplerConfig::TauLeaping(EulerConfig::default()),
             SamplerConfig::Heun(HeunConfig::default()),
             SamplerConfig::DpmSolver(DpmSolverConfig { order: 3 }),
             SamplerConfig::DpmSolverSde(DpmSolverSdeConfig::default()),

@@ -109,7 +109,7 @@ type Case = (SamplerConfig, usize, Box<dyn Fn(&dyn Path, f64, f64) -> Vec<Affine
 fn cases() -> Vec<Case> {
     let churn = HeunConfig { churn: 0.2, ..HeunConfig::default() };
     vec![
-        (SamplerConfig::Euler(EulerConfig {}), 0, Box::new(euler)),
+        (SamplerConfig::Euler(EulerConfig::default()), 0, Box::new(euler)),
         (SamplerConfig::Heun(HeunConfig::default()), 0, Box::new(heun)),
         (SamplerConfig::Heun(churn), 1, Box::new(churned_heun)),
         (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), 0, Box::new(ancestral(0.0))),

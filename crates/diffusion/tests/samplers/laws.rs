@@ -205,7 +205,7 @@ fn what_a_noisy_path_does_not_allow_is_refused() {
         (ddim(), true, false),
         (SamplerConfig::Ddim(DdimConfig { eta: 0.5 }), false, false),
         (SamplerConfig::Ddim(DdimConfig { eta: 1.0 }), false, true),
-        (SamplerConfig::Euler(EulerConfig {}), true, false),
+        (SamplerConfig::Euler(EulerConfig::default()), true, false),
         (heun(), true, false),
         (SamplerConfig::Heun(HeunConfig { churn: 0.2, ..HeunConfig::default() }), false, false),
         (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), true, false),

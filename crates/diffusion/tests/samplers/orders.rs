@@ -24,7 +24,7 @@ pub(crate) type Case = (&'static str, SamplerConfig, f64);
 /// Samplers without noise, and their orders.
 pub(crate) fn ordinary() -> [Case; 8] {
     [
-        ("Euler", SamplerConfig::Euler(EulerConfig {}), 1.0),
+        ("Euler", SamplerConfig::Euler(EulerConfig::default()), 1.0),
         ("DDIM", SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), 1.0),
         ("Heun", SamplerConfig::Heun(HeunConfig::default()), 2.0),
         ("DPM-Solver++ 2M", SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), 2.0),

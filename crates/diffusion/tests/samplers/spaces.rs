@@ -75,8 +75,8 @@ fn product_spaces_are_moved_by_the_same_samplers() {
     let heun = left(&|t, s| 0.5 * (t - s) * (1.0 / t + 1.0 / s));
     let jump = left(&|t, s| (t / s).ln());
     for (config, wrong) in [
-        (SamplerConfig::Euler(EulerConfig {}), euler),
-        (SamplerConfig::TauLeaping(EulerConfig {}), euler),
+        (SamplerConfig::Euler(EulerConfig::default()), euler),
+        (SamplerConfig::TauLeaping(EulerConfig::default()), euler),
         (SamplerConfig::Heun(HeunConfig::default()), heun),
         (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), jump),
         (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), jump),
@@ -119,8 +119,8 @@ fn no_mask_stays_in_a_sample() {
             SamplerConfig::Ddpm(DdpmConfig {}),
             SamplerConfig::Ddim(DdimConfig { eta: 0.0 }),
             SamplerConfig::Ddim(DdimConfig { eta: 0.5 }),
-            SamplerConfig::Euler(EulerConfig {}),
-            SamplerConfig::TauLeaping(EulerConfig {}),
+            SamplerConfig::Euler(EulerConfig::default()),
+            SamplerConfig::TauLeaping(EulerConfig::default()),
             SamplerConfig::Heun(HeunConfig::default()),
             SamplerConfig::Heun(HeunConfig { churn: 0.2, ..HeunConfig::default() }),
             SamplerConfig::DpmSolver(DpmSolverConfig { order: 3 }),
