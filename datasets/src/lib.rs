@@ -33,6 +33,8 @@ pub use molecules::{
     BadFrame, Fault, MoleculeFile, MoleculeFileError, MoleculeReader, Where, check_molecule_target,
     read_molecules, stage_molecules, write_molecules,
 };
-pub use netcdf::{FieldSource, GridFile, GridFileError, GridWriter, WriteOptions, write_grid};
+pub use netcdf::{
+    FieldSource, GridFile, GridFileError, GridWriter, Named, WriteOptions, write_grid, write_made,
+};
 pub use points::{ReadOptions, check_target, read_points, write_points};
 pub use split::{Split, SplitBy, SplitConfig, deduplicate, distinct_positions, split};

@@ -195,6 +195,56 @@ fn observations_are_met_and_tilts_come_with_their_weights() {
     assert!(most("tilted.nc") > most("free.nc"));
 }
 
+/// Denoising of states relative to the coarse field: several steps, the means of the input, the same on any number of threads.
+#[test]
+fn flows_take_several_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    CLIMATE.done(folder, &["invent", "--out", "rain.nc", "--cells", "64", "--seed", "5"]);
+    CLIMATE.done(folder, &["regrid", "--input", "rain.nc", "--coarsen", "4", "--out", "coarse.nc"]);
+    let objective = CONFIG.lines().find(|line| line.starts_with("objective")).unwrap();
+    let denoising = r#"objective = { kind = "denoising", weighting = { kind = "inverse_noise", power = 2, most = 25 } }"#;
+    let config = CONFIG
+        .replace(objective, denoising)
+        .replace("least = 0.1", "least = 0.1, relative = true")
+        .replace(r#"sampler = { kind = "ddim" }"#, r#"sampler = { kind = "heun" }"#)
+        .replace("steps = 1 }", "steps = 3 }");
+    fs::write(folder.join("flow.toml"), config).unwrap();
+    CLIMATE.done(folder, &["train", "flow.toml", "--out", "run", "--quiet"]);
+    let sample = |out: &str, more: &[&str]| -> Array2<f32> {
+        CLIMATE.done(folder, &make("2", &[&["--out", out], more].concat()));
+        frame(&folder.join(out), 1, 1)
+    };
+    let made = sample("a.nc", &["--threads", "2"]);
+    assert_eq!(bits(&made), bits(&sample("b.nc", &["--threads", "1"])));
+    assert_ne!(made, sample("c.nc", &["--steps", "1"]));
+    let coarse = frame(&folder.join("coarse.nc"), 1, 0);
+    CLIMATE.done(folder, &["regrid", "--input", "a.nc", "--coarsen", "4", "--out", "back.nc"]);
+    let off = frame(&folder.join("back.nc"), 1, 1) - &coarse;
+    assert!(made.iter().all(|x| *x >= 0.0) && off.iter().all(|x| x.abs() < 1e-4));
+    let points = "lat,lon,time,value,error\n30.1,-99.9,1,1,0.1\n";
+    fs::write(folder.join("gauges.csv"), points).unwrap();
+    // The same data under another head: diffusion by Karras et al., whose means are kept in the end.
+    let edm = fs::read_to_string(folder.join("flow.toml")).unwrap();
+    let edm = edm.replace(r#"head = "clean""#, "head = { edm = { sigma_data = 1.0 } }");
+    let edm =
+        edm.replace(r#"path = { kind = "linear" }"#, r#"path = { kind = "edm", sigma_max = 80 }"#);
+    fs::write(folder.join("edm.toml"), edm).unwrap();
+    CLIMATE.done(folder, &["train", "edm.toml", "--out", "edm", "--quiet"]);
+    CLIMATE.done(
+        folder,
+        &["downscale", "--model", "edm", "--factor", "4", "--input", "coarse.nc", "--out", "e.nc"],
+    );
+    CLIMATE.done(
+        folder,
+        &["regrid", "--input", "e.nc", "--coarsen", "4", "--out", "back.nc", "--force"],
+    );
+    let off = frame(&folder.join("back.nc"), 1, 0) - &coarse;
+    assert!(off.iter().all(|x| x.abs() < 1e-4));
+    let asked = make("2", &["--out", "no.nc", "--observations", "gauges.csv"]);
+    CLIMATE.refused(folder, &asked, "--observations: found a model of 3 steps, allowed: one");
+}
+
 #[test]
 fn what_a_model_cannot_do_is_refused() {
     let folder = tempfile::tempdir().unwrap();

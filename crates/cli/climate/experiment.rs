@@ -48,10 +48,6 @@ impl Experiment for ClimateExperiment {
                 "ranges of columns, or data.train_times, since train.validate_every is above 0";
             return Err(ConfigError::new("data.validation_columns", "nothing", allowed));
         }
-        if self.method.head != langevin_core::Head::Clean {
-            let found = format!("{:?}", self.method.head);
-            return Err(ConfigError::new("method.head", found, "clean: fields keep their means"));
-        }
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
     }
 
@@ -87,7 +83,7 @@ impl Experiment for ClimateExperiment {
         domain: &Fields,
         _: &Process,
     ) -> langevin_nn::Result<Box<dyn Network>> {
-        self.network.build(builder, domain)
+        self.network.build(builder, domain, self.method.head)
     }
 }
 

@@ -70,7 +70,7 @@ impl Maker {
 }
 
 /// Standard normal numbers for the cells of a member at a step: its own, whatever else is made.
-fn white(seed: Seed, shape: (usize, usize), time: usize, member: usize) -> Array2<f64> {
+pub(super) fn white(seed: Seed, shape: (usize, usize), time: usize, member: usize) -> Array2<f64> {
     let id = SampleId(member as u64);
     let mut rng = Rng::new(seed, Purpose::Sampling, vec![id], time as u32);
     let drawn = rng.normal(&[shape.0, shape.1], DType::F64, &Device::Cpu);

@@ -6,6 +6,7 @@ mod experiment;
 mod frames;
 mod generator;
 mod history;
+mod invent;
 mod makers;
 mod observations;
 mod partial;
@@ -25,6 +26,8 @@ use crate::Ending;
 pub enum ClimateCommand {
     /// Make an ensemble of finer fields under coarse ones.
     Downscale(Box<downscale::DownscaleArgs>),
+    /// Write showers that nobody saw, to try the other commands with.
+    Invent(invent::InventArgs),
     /// Bring fields to another grid.
     Regrid(regrid::RegridArgs),
     /// Train a model on fine fields.
@@ -39,6 +42,7 @@ impl ClimateCommand {
     pub fn run(self) -> Result<Ending> {
         match self {
             Self::Downscale(args) => args.run(),
+            Self::Invent(args) => args.run(),
             Self::Regrid(args) => args.run(),
             Self::Train(args) => args.run(),
         }

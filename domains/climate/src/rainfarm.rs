@@ -32,7 +32,7 @@ impl RainFarm {
     /// # Panics
     /// If the coarse field or `white` do not have the shape that blocks have.
     pub fn member(&self, coarse: ArrayView2<f32>, white: Array2<f64>) -> Array2<f32> {
-        let gaussian = shaped(white, spectral_slope(coarse));
+        let gaussian = random_phases(white, spectral_slope(coarse));
         let mut fine = gaussian.mapv(|g| g.exp() as f32);
         self.blocks.hold(&mut fine, coarse, Constraint::Multiply);
         fine
@@ -73,8 +73,8 @@ pub fn spectral_slope(field: ArrayView2<f32>) -> f64 {
     (-xy / xx).clamp(SLOPES[0], SLOPES[1])
 }
 
-/// `white` with the spectrum k^−β, of mean 0 and variance 1.
-fn shaped(white: Array2<f64>, slope: f64) -> Array2<f64> {
+/// `white` with the spectrum k^−`slope`, of mean 0 and variance 1; it goes around.
+pub fn random_phases(white: Array2<f64>, slope: f64) -> Array2<f64> {
     let (rows, columns) = white.dim();
     let mut spectrum = white.mapv(|x| Complex::new(x, 0.0));
     fft(&mut spectrum, FftDirection::Forward);
@@ -129,11 +129,11 @@ mod tests {
     #[test]
     fn slopes_are_made_and_found() {
         for slope in [1.5, 2.5, 3.5] {
-            let field = shaped(white(64, 3), slope).mapv(|x| x as f32);
+            let field = random_phases(white(64, 3), slope).mapv(|x| x as f32);
             let found = spectral_slope(field.view());
             assert!((found - slope).abs() < 0.25, "{slope}: {found}");
         }
-        let steep = shaped(white(64, 3), 7.0).mapv(|x| x as f32);
+        let steep = random_phases(white(64, 3), 7.0).mapv(|x| x as f32);
         assert_eq!(spectral_slope(steep.view()), 4.0);
         assert_eq!(spectral_slope(Array2::zeros((8, 8)).view()), 1.0);
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use moyo::MoyoDataset;
 use moyo::base::{AngleTolerance, Cell};
-use moyo::data::{HallSymbol, HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
+use moyo::data::{HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
 use nalgebra::Vector3;
 
 use crate::geometry::{norm, plus, wrapped};
@@ -58,10 +58,8 @@ pub fn operations_of_symbol(symbol: &str) -> Option<Vec<Operation>> {
     ];
     let found = kinds.iter().map(|fits| named(fits)).find(|found| !found.is_empty())?;
     let [entry] = &found[..] else { return None };
-    let symbol = HallSymbol::new(entry.hall_symbol)?;
     let setting = Setting::HallNumber(entry.hall_number);
     let all = operations_from_number(entry.number, setting, false).ok()?;
-    debug_assert_eq!(all.len(), symbol.traverse().len() * symbol.centering.order());
     Some(all.iter().map(Operation::from).collect())
 }
 

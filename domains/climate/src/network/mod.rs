@@ -9,7 +9,7 @@ mod tiles;
 
 use candle_core::{DType, Tensor};
 use langevin_core::config::require;
-use langevin_core::{Condition, ConfigError, Error, Network, Result, State, Times};
+use langevin_core::{Condition, ConfigError, Error, Head, Network, Result, State, Times};
 use langevin_kernels::Activation;
 use langevin_nn::{Builder, Layer, Linear, TimeFeatures, TimeFeaturesConfig};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ impl NetworkConfig {
         reach(&config.blocks)
     }
 
-    /// The network for `fields`.
+    /// The network for `fields`, whose output is read under `head`.
     ///
     /// # Errors
     /// Those of [`Builder::parameter`].
@@ -80,9 +80,10 @@ impl NetworkConfig {
         &self,
         builder: &Builder,
         fields: &Fields,
+        head: Head,
     ) -> langevin_nn::Result<Box<dyn Network>> {
         let Self::NeuralField(config) = self;
-        Ok(Box::new(NeuralField::new(builder, config, fields)?))
+        Ok(Box::new(NeuralField::new(builder, config, fields, head)?))
     }
 }
 
@@ -99,7 +100,8 @@ impl NetworkConfig {
 ///   nothing to learn. `y · c/(A y)` made relative to `ĉ` is `x̂_0`;
 /// - values: `y = ĉ + n`, `x̂_0 = y + (c − A y)`.
 ///
-/// So coarse means are kept inside of the network, at any time. A result does not depend on what lies farther than the reach of the
+/// So coarse means are kept inside of the network, at any time, if its output is the clean end. Under other heads it is `n` as it is,
+/// and means are kept in the end alone. A result does not depend on what lies farther than the reach of the
 /// convolutions, and large fields are made in tiles with as much around them, with the same bits.
 ///
 /// # Source
@@ -114,6 +116,8 @@ pub struct NeuralField {
     told: [Linear; 2],
     lattices: Vec<Lattice>,
     decoder: Decoder,
+    /// Whether the output is `x̂_0`, and not what another head reads.
+    clean: bool,
     /// How much of a relative state stays, by what is told.
     gain: Option<Linear>,
     /// Coarse cells around a part beyond which nothing enters it.
@@ -126,7 +130,9 @@ impl NeuralField {
         builder: &Builder,
         config: &NeuralFieldConfig,
         fields: &Fields,
+        head: Head,
     ) -> langevin_nn::Result<Self> {
+        let clean = head == Head::Clean;
         let time = config.time.build()?;
         let (told, width) = (config.told, config.decoder);
         let linear = |name: &str, inputs: usize| {
@@ -149,7 +155,8 @@ impl NeuralField {
             time,
             lattices: (0..config.widths.len()).map(lattice).collect::<Result<_, _>>()?,
             decoder: Decoder::new(&builder.part("decoder"), width, told)?,
-            gain: fields.relative_to().map(gain).transpose()?,
+            clean,
+            gain: fields.relative_to().filter(|_| clean).map(gain).transpose()?,
             reach: reach(&config.blocks),
             dtype: builder.dtype(),
         })
@@ -207,6 +214,9 @@ impl NeuralField {
         let between = maps.lift(coarse, 0)?;
         let latents = maps.lift(&latents.expect("there is a lattice"), lattices - 1)?;
         let n = self.decoder.forward(&latents, x, &self.shown(&between)?, maps)?;
+        if !self.clean {
+            return Ok(n);
+        }
         let Some(gain) = &self.gain else {
             return self.constrained(maps, &self.detailed(&n, &between)?, coarse);
         };

@@ -20,7 +20,8 @@ fn fields(quantity: Quantity) -> Fields {
 }
 
 fn network(quantity: Quantity) -> (ParamStore, NeuralField) {
-    let build = |builder: &Builder| NeuralField::new(builder, &config(), &fields(quantity));
+    let build =
+        |builder: &Builder| NeuralField::new(builder, &config(), &fields(quantity), Head::Clean);
     let (store, network) = ParamStore::create(DType::F32, Seed(1), build).unwrap();
     // The last layer is drawn small: made larger, so that what it hides would be seen.
     let last = store.get("decoder.last.weight").unwrap();
@@ -94,6 +95,18 @@ fn a_sample_has_the_same_bits_in_any_batch() {
     let all = forward(&network, &x, &condition);
     let one = forward(&network, &x.narrow(1, 1).unwrap(), &condition.select(&[1]).unwrap());
     assert_eq!(values(&all.narrow(0, 1, 1).unwrap()), values(&one));
+}
+
+/// Under other heads nothing is added to the decoder's numbers, and no parameter is without a use.
+#[test]
+fn other_heads_get_the_decoders_numbers() {
+    let head = Head::Edm { sigma_data: 1.0 };
+    let build = |builder: &Builder| NeuralField::new(builder, &config(), &fields(RELATIVE), head);
+    let (store, network) = ParamStore::create(DType::F32, Seed(1), build).unwrap();
+    let made = forward(&network, &noise(2, (24, 24)), &coarse(2, (3, 3)));
+    assert!(values(&made).iter().any(|x| *x < 0.0) && values(&made).iter().any(|x| *x > 0.0));
+    let gradients = made.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(store.iter().all(|(_, var)| gradients.get(Var::as_tensor(var)).is_some()));
 }
 
 /// A field of several tiles along both axes, at a whole factor and at one that is not.
