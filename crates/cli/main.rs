@@ -8,6 +8,7 @@
 mod choice;
 mod climate;
 mod config_file;
+mod contrast;
 mod crystals;
 mod data;
 mod element_colour;

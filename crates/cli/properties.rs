@@ -2,7 +2,6 @@
 
 use anyhow::{Result, anyhow};
 use langevin_core::ConfigError;
-use langevin_diffusion::guidance::{Contrast, ContrastConfig};
 use langevin_molecules::property::{Asked, Property};
 
 use crate::{bad_input, refused};
@@ -70,14 +69,4 @@ fn outside(property: &Property, value: f64) -> String {
         "{name} of {value:.4} {unit} is outside of the training data, which have {least:.4} to \
          {most:.4}"
     )
-}
-
-/// Guidance by `weight`, at all noise levels.
-///
-/// # Errors
-/// If there can be none of this weight.
-pub fn contrast(weight: f64) -> Result<Contrast> {
-    let (log_snr_min, log_snr_max) = (f64::NEG_INFINITY, f64::INFINITY);
-    let config = ContrastConfig { weight, log_snr_min, log_snr_max };
-    config.build().map_err(|error| bad_input(error.within("--guidance")))
 }

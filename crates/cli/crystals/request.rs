@@ -17,6 +17,7 @@ use super::constraints::{ConstraintArgs, Constraints};
 use super::makes::{Make, Makes};
 use super::sample::Trained;
 use super::start::{Start, StartArgs};
+use crate::contrast::ContrastArgs;
 use crate::generate::Chunk;
 use crate::properties::{Values, same_for_all};
 use crate::refused;
@@ -38,10 +39,9 @@ pub struct RequestArgs {
     /// Value of a property that the model was trained with, as band_gap=1.5eV; may be given again for others.
     #[arg(long, value_name = "NAME=VALUE[UNIT]")]
     property: Vec<Asked>,
-    /// Weight w of the model's answer against the one that is not told the properties: 1 changes nothing, more
-    /// exaggerates what tells the two apart.
-    #[arg(long, value_name = "W", requires = "property")]
-    guidance: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    contrast: ContrastArgs,
     /// Number of atoms: 8, or a range 4..12 within which sizes are as frequent as in the training data. Without
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
@@ -105,7 +105,10 @@ impl RequestArgs {
             ));
         }
         let values = same_for_all(&self.property, &domain.properties)?;
-        let contrast = self.guidance.map(crate::properties::contrast).transpose()?;
+        if self.contrast.is_set() && self.property.is_empty() {
+            return refused("--guidance: needs --property");
+        }
+        let contrast = self.contrast.build()?;
         let tells = makes.compositions().is_some();
         Ok(Request { makes, start, constraints, values, contrast, tells })
     }

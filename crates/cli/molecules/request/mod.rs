@@ -25,6 +25,7 @@ use self::makes::Makes;
 use self::properties::{Wishes, each_its_own};
 use super::sample::Trained;
 use super::shipped;
+use crate::contrast::ContrastArgs;
 use crate::generate::Chunk;
 use crate::properties::{Values, same_for_all};
 use crate::size_range::SizeRange;
@@ -53,10 +54,9 @@ pub struct RequestArgs {
     /// units; an empty cell asks for nothing. There are as many molecules as rows.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["atoms", "formula", "property", "scaffold"])]
     each: Option<PathBuf>,
-    /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what tells the
-    /// two apart. The weaker one is the model without its properties, or --weaker.
-    #[arg(long, value_name = "W")]
-    guidance: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    contrast: ContrastArgs,
     /// A smaller or less trained model to be guided away from (autoguidance).
     #[arg(long, value_name = "MODEL", requires = "guidance")]
     weaker: Option<PathBuf>,
@@ -132,11 +132,11 @@ impl RequestArgs {
         };
         let scaffold = scaffold.as_ref().map(scaled);
         let asked = !self.property.is_empty() || self.each.is_some();
-        if self.guidance.is_some() && !asked && self.weaker.is_none() {
+        if self.contrast.is_set() && !asked && self.weaker.is_none() {
             return refused("--guidance: needs --property, --each, or another model as --weaker");
         }
         let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
-        let contrast = self.guidance.map(crate::properties::contrast).transpose()?;
+        let contrast = self.contrast.build()?;
         Ok(Request { makes, scaffold, wishes, contrast, weaker })
     }
 

@@ -1,23 +1,9 @@
-//! How requests are written: `MIN..MAX`, `COLUMN=VALUE`, `A,B,..=VALUE`.
+//! How requests are written: `COLUMN=VALUE`, `A,B,..=VALUE`.
 
 use std::str::FromStr;
 
 use langevin_points::space::Points;
 use serde::Serialize;
-
-/// `MIN..MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval(pub f64, pub f64);
-
-impl FromStr for Interval {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (min, max) = text.split_once("..").ok_or("no `..` between two numbers")?;
-        let end = |text: &str, open: f64| if text.is_empty() { Ok(open) } else { number(text) };
-        Ok(Self(end(min, f64::NEG_INFINITY)?, end(max, f64::INFINITY)?))
-    }
-}
 
 /// `COLUMN=VALUE`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,11 +75,8 @@ mod tests {
 
     #[test]
     fn forms_are_read_and_faults_are_named() {
-        assert_eq!("-2..".parse(), Ok(Interval(-2.0, f64::INFINITY)));
-        assert_eq!("..3".parse(), Ok(Interval(f64::NEG_INFINITY, 3.0)));
         assert_eq!("x=-1".parse(), Ok(Known { column: "x".into(), value: -1.0 }));
         assert_eq!("1, -1=0.5".parse(), Ok(Linear { factors: vec![1.0, -1.0], value: 0.5 }));
-        assert_eq!("3".parse::<Interval>(), Err("no `..` between two numbers".into()));
         assert_eq!("x=y".parse::<Known>(), Err("`y` is no number".into()));
         assert_eq!("0,0=1".parse::<Linear>(), Err("all factors are 0".into()));
         assert_eq!("1,inf=1".parse::<Linear>(), Err("`inf` is not finite".into()));

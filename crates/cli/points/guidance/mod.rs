@@ -9,16 +9,16 @@ use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Sampler, State, Tally};
 use langevin_diffusion::guidance::{
-    Contrast, ContrastConfig, Held, Measurement, PosteriorConfig, Repeated, Replaced, Tilt,
-    affine_projection,
+    Contrast, Held, Measurement, PosteriorConfig, Repeated, Replaced, Tilt, affine_projection,
 };
 use langevin_points::record::PointCloud;
 use langevin_points::space::{Geometry, Points};
 
 use serde::Serialize;
 
-use self::forms::{Interval, Known, Linear, UnitForm};
+use self::forms::{Known, Linear, UnitForm};
 use super::trained::Trained;
+use crate::contrast::ContrastArgs;
 use crate::{bad_input, refused};
 
 /// Requests to the sampler, in the units of the data.
@@ -28,13 +28,9 @@ pub struct GuidanceArgs {
     /// Class to draw, for a model that was told classes.
     #[arg(long)]
     label: Option<i64>,
-    /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what
-    /// tells the two apart. The weaker one is the model without its label, or --weaker.
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
-    guidance: Option<f64>,
-    /// Guide only where λ = ln(α/σ) lies in this interval, as -2..3; an end may be left open.
-    #[arg(long, value_name = "MIN..MAX", requires = "guidance", allow_hyphen_values = true)]
-    guidance_interval: Option<Interval>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    contrast: ContrastArgs,
     /// A smaller or less trained model to be guided away from (autoguidance).
     #[arg(long, value_name = "MODEL", requires = "guidance")]
     weaker: Option<PathBuf>,
@@ -131,11 +127,7 @@ impl GuidanceArgs {
     }
 
     fn contrast(&self, trained: &Trained) -> Result<Option<(Contrast, Option<Trained>)>> {
-        let Some(weight) = self.guidance else { return Ok(None) };
-        let Interval(log_snr_min, log_snr_max) =
-            self.guidance_interval.unwrap_or(Interval(f64::NEG_INFINITY, f64::INFINITY));
-        let config = ContrastConfig { weight, log_snr_min, log_snr_max };
-        let rule = config.build().map_err(|error| bad_input(error.within("--guidance")))?;
+        let Some(rule) = self.contrast.build()? else { return Ok(None) };
         let Some(path) = &self.weaker else {
             if self.label.is_none() {
                 return refused("--guidance: needs --label, or another model as --weaker");

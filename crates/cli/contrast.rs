@@ -1,0 +1,70 @@
+//! Guidance away from a weaker answer, as every domain's command line has it.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use langevin_diffusion::guidance::{Contrast, ContrastConfig};
+use serde::Serialize;
+
+use crate::bad_input;
+
+/// How samples are guided.
+#[derive(Debug, Clone, Copy, clap::Args, Serialize)]
+pub struct ContrastArgs {
+    /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what tells the two apart.
+    /// The weaker one is the model that is not told what is asked for, or --weaker where there is that option.
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+    /// Guide only where λ = ln(α/σ) lies in this interval, as -2..3; an end may be left open.
+    #[arg(long, value_name = "MIN..MAX", requires = "guidance", allow_hyphen_values = true)]
+    guidance_interval: Option<Interval>,
+}
+
+impl ContrastArgs {
+    /// Whether guidance is asked for.
+    pub fn is_set(&self) -> bool {
+        self.guidance.is_some()
+    }
+
+    /// The rule, if guidance is asked for.
+    ///
+    /// # Errors
+    /// If there can be none of this weight or interval.
+    pub fn build(&self) -> Result<Option<Contrast>> {
+        let Some(weight) = self.guidance else { return Ok(None) };
+        let Interval(log_snr_min, log_snr_max) =
+            self.guidance_interval.unwrap_or(Interval(f64::NEG_INFINITY, f64::INFINITY));
+        let config = ContrastConfig { weight, log_snr_min, log_snr_max };
+        config.build().map(Some).map_err(|error| bad_input(error.within("--guidance")))
+    }
+}
+
+/// `MIN..MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Interval(f64, f64);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (min, max) = text.split_once("..").ok_or("no `..` between two numbers")?;
+        let end = |text: &str, open: f64| match text.trim() {
+            "" => Ok(open),
+            text => text.parse().map_err(|_| format!("`{text}` is no number")),
+        };
+        Ok(Self(end(min, f64::NEG_INFINITY)?, end(max, f64::INFINITY)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_may_be_open() {
+        assert_eq!("-2..".parse(), Ok(Interval(-2.0, f64::INFINITY)));
+        assert_eq!("..3".parse(), Ok(Interval(f64::NEG_INFINITY, 3.0)));
+        assert_eq!("3".parse::<Interval>(), Err("no `..` between two numbers".into()));
+        assert_eq!("a..3".parse::<Interval>(), Err("`a` is no number".into()));
+    }
+}
