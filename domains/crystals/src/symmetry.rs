@@ -65,13 +65,15 @@ pub fn operations_of_symbol(symbol: &str) -> Option<Vec<Operation>> {
 
 impl Crystal {
     /// The space group of the crystal, atoms being off by up to `tolerance` Å; nothing where the search finds no
-    /// group, or where two atoms are nearer to each other than four times the tolerance: which of them is meant could
-    /// not be told.
+    /// group, or where two atoms are nearer to each other than four times the tolerance, which of them is meant could
+    /// not be told, or where a vector of the lattice is shorter than ten times the tolerance: operations that are told apart so
+    /// badly need not close into a group, and the search for one would not end.
     ///
     /// # Source
     /// The search is that of the crate `moyo`, Shinohara, K. (2024).
     pub fn symmetry(&self, tolerance: f64) -> Option<Symmetry> {
-        if self.shortest_distance() < 4.0 * tolerance {
+        let shortest = self.lattice().niggli().lengths().into_iter().fold(f64::INFINITY, f64::min);
+        if self.shortest_distance() < 4.0 * tolerance || shortest < 10.0 * tolerance {
             return None;
         }
         let positions = self.frac_coords().iter().map(|f| Vector3::from(*f)).collect();
@@ -123,6 +125,17 @@ mod tests {
         let species = vec!["Na".parse::<Element>().unwrap(), Element::CL];
         let frac = vec![[off, 0.0, 0.0], [0.5, 0.5 - off, 0.5]];
         Crystal::new(Lattice::new(rows).unwrap(), species, frac).unwrap()
+    }
+
+    /// A sheared cell of which more is nearly a symmetry than a group has: nothing is found, and soon.
+    #[test]
+    fn tolerances_too_large_for_the_lattice_find_nothing() {
+        let rows = [[3.9, 1.06, 0.2], [1.06, 3.87, 0.56], [0.2, 0.56, 16.5]];
+        let species = vec!["Ba".parse::<Element>().unwrap(), "Al".parse().unwrap()];
+        let frac = vec![[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]];
+        let crystal = Crystal::new(Lattice::new(rows).unwrap(), species, frac).unwrap();
+        assert!(crystal.symmetry(0.5).is_none());
+        assert_eq!(crystal.symmetry(0.01).unwrap().number.get(), 2);
     }
 
     /// Rock salt's group by all of its names; what leaves axes or origin open is nobody's.
