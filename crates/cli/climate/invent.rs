@@ -46,6 +46,9 @@ pub struct InventArgs {
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
+    /// No summary; errors only.
+    #[arg(long)]
+    quiet: bool,
 }
 
 fn cells(text: &str) -> Result<usize, String> {
@@ -79,7 +82,11 @@ impl InventArgs {
             time: "hours since 2020-06-01",
             history: &history::line(),
         };
-        write_made(&self.out, self.force, named, &grid, (0..self.times.get()).map(rain))?;
+        let times = self.times.get();
+        write_made(&self.out, self.force, named, &grid, (0..times).map(rain))?;
+        if !self.quiet {
+            println!("{}: {times} fields of {} by {}", self.out.display(), shape.0, shape.1);
+        }
         Ok(Ending::Done)
     }
 }

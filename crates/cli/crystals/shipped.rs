@@ -7,8 +7,10 @@ use anyhow::Result;
 use super::sample::Trained;
 use crate::trained::Shipped;
 
-const MODELS: [Shipped; 1] =
-    [("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice())];
+const MODELS: [Shipped; 2] = [
+    ("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice()),
+    ("mp20_templates", include_bytes!("../../../models/mp20_templates.safetensors").as_slice()),
+];
 
 /// The model that `path` stands for, and its hash.
 ///
