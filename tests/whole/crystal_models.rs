@@ -116,7 +116,7 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
         (&["--atoms", "9"], "allowed: 2 to 5"),
         (&["--pool", "train.extxyz"], "--pool: found a model whose paths begin at noise"),
         (&["--anneal", "lattices=3"], "method.anneal.lattices"),
-        (&["--sampler", "heun"], "euler, where method.anneal is set"),
+        (&["--sampler", "heun", "--anneal", "coords=3"], "euler, where method.anneal is set"),
     ] {
         let all = [&["sample", "run", "--out", "no.cif"], args].concat();
         CRYSTALS.refused(folder, &all, message);
