@@ -93,6 +93,13 @@ impl Method {
                 allowed,
             ));
         }
+        if let SamplerConfig::Euler(euler) | SamplerConfig::TauLeaping(euler) = &self.sampler
+            && euler.farthest != 1.0
+            && self.anneal.is_empty()
+        {
+            let allowed = "1 where nothing is annealed (method.anneal, --anneal)";
+            return Err(ConfigError::new("method.sampler.farthest", euler.farthest, allowed));
+        }
         for (name, &chance) in &self.give {
             let fits = |p: f64| p > 0.0 && p <= 1.0;
             require(&format!("method.give.{name}"), chance, fits, "above 0, at most 1")?;

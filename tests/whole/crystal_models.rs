@@ -116,6 +116,7 @@ fn a_model_makes_what_it_is_asked_for_with_the_same_bits_on_any_number_of_thread
         (&["--atoms", "9"], "allowed: 2 to 5"),
         (&["--pool", "train.extxyz"], "--pool: found a model whose paths begin at noise"),
         (&["--anneal", "lattices=3"], "method.anneal.lattices"),
+        (&["--sampler", "euler,farthest=1.5"], "method.sampler.farthest: found 1.5, allowed: 1"),
         (&["--sampler", "heun", "--anneal", "coords=3"], "euler, where method.anneal is set"),
     ] {
         let all = [&["sample", "run", "--out", "no.cif"], args].concat();
@@ -216,7 +217,10 @@ fn properties_can_be_asked_for() {
     let asked = sample(&["--property", "edge=4eV"]);
     assert_ne!(free, asked);
     assert_eq!(asked, sample(&["--property", "edge=4000meV"]));
-    assert_ne!(asked, sample(&["--property", "edge=4", "--guidance", "2"]));
+    let guided = ["--property", "edge=4", "--guidance", "2"];
+    assert_ne!(asked, sample(&guided));
+    // Within an interval of noise levels that no step has, nothing is changed.
+    assert_eq!(asked, sample(&[&guided[..], &["--guidance-interval", "90..99"]].concat()));
     for (args, message) in [
         (&["--property", "gap=2"][..], "--property: found gap, this model knows edge"),
         (&["--property", "edge=2 D"], "--property edge: found unit D"),
