@@ -212,6 +212,12 @@ pub trait Experiment: Serialize + DeserializeOwned + Send + Sync {
     ) -> langevin_nn::Result<Box<dyn Network>>;
 }
 
+/// The text of a config as this version writes it; one that cannot be read stays as it is.
+pub fn restated<E: Experiment>(text: &str) -> String {
+    let experiment: Option<E> = toml::from_str(text).ok();
+    experiment.and_then(|experiment| toml::to_string(&experiment).ok()).unwrap_or(text.into())
+}
+
 /// What [`Experiment`] asks of the fields that the config of every domain has.
 macro_rules! settings {
     () => {

@@ -12,7 +12,7 @@ use langevin_train::{
     RunFolder, Start, Stop, TrainError, train,
 };
 
-use crate::experiment::{Data, Experiment, Plan};
+use crate::experiment::{self, Data, Experiment, Plan};
 use crate::model::{self, Provenance};
 use crate::options::RunOptions;
 use crate::progress::Progress;
@@ -158,6 +158,7 @@ impl<E: Experiment> Prepared<E> {
             loss: &mut loss,
             seed,
             config: &config,
+            restate: experiment::restated::<E>,
             folder: out.map(|(folder, _)| folder),
             start: out.map_or(Start::Afresh, |(_, start)| start),
         };

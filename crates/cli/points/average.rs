@@ -8,6 +8,7 @@ use langevin_points::space::Points;
 use langevin_train::{PosthocError, RunFolder};
 
 use super::experiment::PointsExperiment;
+use crate::experiment::restated;
 use crate::model::{Model, PosthocAverage, Provenance};
 use crate::{Ending, bad_input, refuse_existing};
 
@@ -67,7 +68,7 @@ impl AverageArgs {
             PosthocError::Width(error) => bad_input(ConfigError { key: "--width".into(), ..error }),
             other => bad_input(other),
         })?;
-        if found.config != toml::to_string(&model.experiment)? {
+        if restated::<PointsExperiment>(&found.config) != toml::to_string(&model.experiment)? {
             return Err(bad_input(anyhow!(
                 "{}: its snapshots are of another run than {}",
                 self.run.display(),

@@ -21,8 +21,11 @@ pub struct Job<'a> {
     pub loss: &'a mut dyn ShardLoss,
     /// Seed of data, reference, times and noise.
     pub seed: Seed,
-    /// Text of the config; a saved state resumes under the same text only.
+    /// Text of the config; a saved state resumes under the same config only.
     pub config: &'a str,
+    /// A saved config's text as `config` would be written: the text of an earlier version lacks the keys
+    /// that came since, at whose defaults it ran.
+    pub restate: fn(&str) -> String,
     /// The run's folder: `config.toml`, `state/`, `snapshots/`, `metrics.jsonl` and TensorBoard events.
     /// With none, nothing is written.
     pub folder: Option<&'a Path>,

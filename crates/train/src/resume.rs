@@ -19,12 +19,12 @@ pub(crate) fn resume(
         let config = std::fs::read_to_string(&path);
         let config =
             config.map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
-        same(&path, "config", &config, job.config)?;
+        same(&path, "config", &(job.restate)(&config), job.config)?;
         return Ok(None);
     };
     same(&found.path, "seed", &found.state.seed.0.to_string(), &job.seed.0.to_string())?;
     same(&found.path, "data", &found.state.data, &job.feed.fingerprint())?;
-    same(&found.path, "config", &found.state.config, job.config)?;
+    same(&found.path, "config", &(job.restate)(&found.state.config), job.config)?;
     Ok(Some(found))
 }
 

@@ -134,6 +134,13 @@ impl Toy {
     }
 }
 
+/// How texts of an earlier version begin: all that they differ in.
+pub(crate) const EARLIER: &str = "# of an earlier version";
+
+fn restate(text: &str) -> String {
+    text.strip_prefix(EARLIER).unwrap_or(text).into()
+}
+
 /// Trains with any loss, going on with the run in the folder if there is one.
 pub(crate) fn train_with(
     config: &str,
@@ -147,7 +154,7 @@ pub(crate) fn train_with(
     let plan = toml::from_str::<TrainConfig>(config).unwrap().build().unwrap();
     let begun = folder.is_some_and(|folder| RunFolder::new(folder).config().exists());
     let start = if begun { Start::Resuming } else { Start::Afresh };
-    let job =
-        Job { store, feed, validation: Some(feed), loss, seed: Seed(5), config, folder, start };
+    let (validation, seed) = (Some(feed), Seed(5));
+    let job = Job { store, feed, validation, loss, seed, config, restate, folder, start };
     train(&plan, job, stop, progress)
 }

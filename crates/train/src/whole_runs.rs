@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use langevin_core::Seed;
 
 use crate::tensorfile::Tensors;
-use crate::testing::Toy;
+use crate::testing::{EARLIER, Toy};
 use crate::{
     CheckpointError, Job, Outcome, Progress, Quiet, Report, SavedState, Snapshots, Start,
     StateFolder, Stop, TrainConfig, TrainError, train,
@@ -193,6 +193,18 @@ fn a_signal_stops_cleanly() {
     assert_eq!(SavedState::load(&state(folder.path(), 4)).unwrap().step, 4);
 }
 
+/// Also where there is no state yet.
+#[test]
+fn a_run_of_an_earlier_version_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    run_until(2, &format!("{EARLIER}{CONFIG}"), folder.path());
+    assert_eq!(run(CONFIG, folder.path()).resumed_from, Some(2));
+    let folder = tempfile::tempdir().unwrap();
+    run_until(2, &format!("{EARLIER}{CONFIG}"), folder.path());
+    fs::remove_file(state(folder.path(), 2)).unwrap();
+    assert_eq!(run(CONFIG, folder.path()).resumed_from, None);
+}
+
 #[test]
 fn states_of_another_run_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -222,6 +234,7 @@ fn states_of_another_run_are_refused() {
         loss,
         seed: Seed(5),
         config: CONFIG,
+        restate: str::to_owned,
         folder,
         start: Start::Afresh,
     };
