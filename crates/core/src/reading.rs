@@ -196,14 +196,21 @@ impl Prediction<'_> {
         components.map(of).collect::<Result<_>>().map(State::new)
     }
 
-    /// Loss of the estimate per sample, factors added by their weights: `[B]`.
+    /// Loss of the estimate per sample, factors added by their weights: `[B]`. The loss of a factor counts
+    /// `weight` times at the sample's time.
     ///
     /// # Errors
     /// As [`Prediction::estimate`].
-    pub fn clean_loss(&self, points: &[PathPoint]) -> Result<Tensor> {
+    pub fn clean_loss(
+        &self,
+        points: &[PathPoint],
+        weight: impl Fn(&Component, f64) -> f64,
+    ) -> Result<Tensor> {
         let estimate = self.estimate()?;
         self.sum(points, |i, point| {
-            self.reading.process.components()[i].factor.clean_loss(estimate.part(i), point)
+            let component = &self.reading.process.components()[i];
+            let loss = component.factor.clean_loss(estimate.part(i), point)?;
+            Ok((self.t.column(&loss, |t| weight(component, t))? * loss)?)
         })
     }
 

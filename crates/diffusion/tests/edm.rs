@@ -72,8 +72,11 @@ fn the_loss_is_the_mean_square_of_the_noise() {
     let (x_0, _) = draws(Purpose::Data);
     let (eps, mut rng) = draws(Purpose::Training);
     let times = TimeLawConfig::Grid { steps: 1000, stratified: true };
-    let objective =
-        ObjectiveConfig::Denoising(DenoisingConfig { weighting: Weighting::Snr, times });
+    let objective = ObjectiveConfig::Denoising(DenoisingConfig {
+        weighting: Weighting::Snr,
+        classes: None,
+        times,
+    });
     let reading = Reading::new(process(), Head::Noise);
     let batch = Batch { x_0: x_0.clone(), x_1: None, condition: Condition::none() };
     let loss = objective.build().unwrap().loss(&reading, &Sine, &batch, &eps, &mut rng).unwrap();

@@ -4,7 +4,7 @@ use crate::isa::{Kernel, dispatch};
 use crate::math;
 use crate::parallel::{Shared, for_blocks, unwritten};
 use crate::real::Real;
-use crate::simd::Simd;
+use crate::simd::{Simd, Twice};
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
@@ -178,6 +178,21 @@ macro_rules! each_vector {
 }
 pub(crate) use each_vector;
 
+/// `body` with an [`Activation`] that is a constant there where it is SiLU, as in most networks: a choice
+/// in the innermost loop costs a jump per vector, and registers for the constants of all functions.
+macro_rules! by_activation {
+    ($activation:expr, |$sigma:ident| $body:expr) => {
+        match $activation {
+            crate::activation::Activation::Silu => {
+                let $sigma = crate::activation::Activation::Silu;
+                $body
+            }
+            $sigma => $body,
+        }
+    };
+}
+pub(crate) use by_activation;
+
 /// Loads `n` lanes, the whole vector in one instruction.
 ///
 /// # Safety
@@ -212,9 +227,11 @@ impl<T: Real> Kernel<T> for Map<'_, T> {
     fn run<V: Simd<E = T>>(self) {
         let (x, y) = (self.x.as_ptr(), self.y.as_mut_ptr());
         // SAFETY: i + n stays within both slices, which are equally long.
-        each_vector!(V, self.x.len().min(self.y.len()), |i, n| unsafe {
-            let (value, slope) = self.activation.value_and_derivative(load::<V>(x.add(i), n));
-            store(if self.order == 0 { value } else { slope }, y.add(i), n);
+        by_activation!(self.activation, |sigma| {
+            each_vector!(Twice<V>, self.x.len().min(self.y.len()), |i, n| unsafe {
+                let (value, slope) = sigma.value_and_derivative(load::<Twice<V>>(x.add(i), n));
+                store(if self.order == 0 { value } else { slope }, y.add(i), n);
+            })
         });
     }
 }
@@ -234,9 +251,11 @@ impl<T: Real> Kernel<T> for Scale<'_, T> {
         let (x, g, y) = (self.x.as_ptr(), self.g.as_ptr(), self.y.as_mut_ptr());
         let len = self.x.len().min(self.g.len()).min(self.y.len());
         // SAFETY: i + n stays within all three slices.
-        each_vector!(V, len, |i, n| unsafe {
-            let (_, slope) = self.activation.value_and_derivative(load::<V>(x.add(i), n));
-            store(slope.mul(load(g.add(i), n)), y.add(i), n);
+        by_activation!(self.activation, |sigma| {
+            each_vector!(Twice<V>, len, |i, n| unsafe {
+                let (_, slope) = sigma.value_and_derivative(load::<Twice<V>>(x.add(i), n));
+                store(slope.mul(load(g.add(i), n)), y.add(i), n);
+            })
         });
     }
 }

@@ -12,6 +12,7 @@ use crate::activation::load;
 use crate::isa::Kernel;
 use crate::real::Real;
 use crate::simd::Simd;
+use std::hint::black_box;
 
 /// A matrix seen through strides: element `(i, k)` is `data[i * row + k * col]`.
 #[derive(Clone, Copy)]
@@ -258,21 +259,28 @@ impl<T: Real> Panel<'_, T> {
                 }
                 Start::Zero | Start::Add => {}
             }
-            let mut a = self.a.data.as_ptr().wrapping_add(i * self.a.row);
+            // A pointer for every third row, which addresses two more. The offsets are hidden from the
+            // compiler: it would step one pointer from row to row, a chain longer than the products take.
+            let (row, col) = (self.a.row, self.a.col);
+            let mut a = [self.a.data.as_ptr().wrapping_add(i * row); MR];
+            for r in (3..MR).step_by(3) {
+                a[r] = a[0].wrapping_add(black_box(r * row));
+            }
             let mut b = self.b;
-            let row = self.a.row;
             for _ in 0..self.inner {
                 let mut right = [V::splat(T::ZERO); NV];
                 for v in 0..NV {
                     right[v] = V::load(b.add(v * V::LANES));
                 }
                 for r in 0..MR {
-                    let left = V::splat(*a.add(r * row));
+                    let left = V::splat(*a[r - r % 3].add(r % 3 * row));
                     for v in 0..NV {
                         sums[r][v] = left.fma(right[v], sums[r][v]);
                     }
                 }
-                a = a.wrapping_add(self.a.col);
+                for r in (0..MR).step_by(3) {
+                    a[r] = a[r].wrapping_add(col);
+                }
                 b = b.add(width);
             }
             let c = self.c.add(i * self.ldc);

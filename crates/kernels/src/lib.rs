@@ -43,7 +43,9 @@ pub use norm::{
     layer_norm, layer_norm_adjoint, layer_norm_dual, rms_norm, rms_norm_dual, softmax,
     softmax_adjoint, softmax_dual,
 };
-pub use optim::{AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm};
+pub use optim::{
+    AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm, sum_in_order,
+};
 pub use pair::{
     PairOutput, PairWeights, displacement_sum, displacement_sum_dual, pair_block, pair_block_dual,
     squared_distances, squared_distances_dual,

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Tensor, Var};
 use langevin_core::{Purpose, Result};
+use langevin_kernels::sum_in_order;
 use rayon::prelude::*;
 
 use crate::prefetch::{Layout, Shards};
@@ -60,20 +61,17 @@ pub(crate) fn gradient(
     } else {
         ready.into_par_iter().enumerate().map(|(i, shard)| of(i, shard)).collect::<Result<_>>()?
     };
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().expect("TrainConfig::build checked for one shard");
+    let (mut losses, mut times, mut shards, mut grads) = (vec![], vec![], vec![], vec![]);
     for part in parts {
-        total.losses.extend(part.losses);
-        total.times.extend(part.times);
-        total.shards.extend(part.shards);
-        for (sum, grad) in total.grads.iter_mut().zip(part.grads) {
-            *sum = match (sum.take(), grad) {
-                (Some(a), Some(b)) => Some((a + b)?),
-                (a, b) => a.or(b),
-            };
-        }
+        losses.extend(part.losses);
+        times.extend(part.times);
+        shards.extend(part.shards);
+        grads.push(part.grads);
     }
-    Ok(total)
+    // Where a loss is not finite there is no update, and its shard gave no gradient.
+    let whole = grads.iter().all(|grads| grads.len() == vars.len());
+    let grads = if whole { sum_in_order(grads)? } else { Vec::new() };
+    Ok(StepGradient { grads, losses, times, shards })
 }
 
 fn shard_gradient(

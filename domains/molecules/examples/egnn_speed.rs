@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Tensor, Var};
 use edm::Edm;
-use langevin_kernels::{AdamW, AdamWParams};
+use langevin_kernels::{AdamW, AdamWParams, sum_in_order};
 use rayon::prelude::*;
 
 #[global_allocator]
@@ -35,16 +35,7 @@ fn step(edm: &Edm, vars: &[Var], adam: &mut AdamW) -> Result<()> {
         .into_par_iter()
         .map(|index| shard(edm, vars, index))
         .collect::<langevin_core::Result<_>>()?;
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().expect("there are shards");
-    for part in parts {
-        for (sum, grad) in total.iter_mut().zip(part) {
-            *sum = match (sum.take(), grad) {
-                (Some(a), Some(b)) => Some((a + b)?),
-                (a, b) => a.or(b),
-            };
-        }
-    }
+    let total = sum_in_order(parts)?;
     adam.step_with(&total, AdamWParams { lr: 1e-4, ..Default::default() }, None, &[])?;
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Denoising: the regression of the clean end.
 
-use langevin_core::config::require;
 use langevin_core::{Batch, ConfigError, Loss, Network, Objective, Reading, Result, Rng, State};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,10 @@ use super::{TimeLaw, TimeLawConfig, Weighting};
 pub struct DenoisingConfig {
     /// Weight of each noise level.
     pub weighting: Weighting,
+    /// The same of the cross-entropies of classes, which fall as the noise and not as its square; without it they
+    /// are weighted as the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Weighting>,
     /// Law of training times.
     #[serde(default)]
     pub times: TimeLawConfig,
@@ -24,27 +27,19 @@ impl DenoisingConfig {
     /// # Errors
     /// [`ConfigError`] naming the key that cannot be.
     pub fn build(&self) -> Result<Denoising, ConfigError> {
-        match self.weighting {
-            Weighting::MinSnr { gamma } => crate::schedule::positive("weighting.gamma", gamma)?,
-            Weighting::Edm { sigma_data } => {
-                crate::schedule::positive("weighting.sigma_data", sigma_data)?
-            }
-            Weighting::InverseNoise { power, most } => {
-                let fits = |p: f64| p >= 0.0 && p.is_finite();
-                require("weighting.power", power, fits, "0 or more")?;
-                crate::schedule::positive("weighting.most", most)?
-            }
-            _ => 1.0,
-        };
+        self.weighting.check().map_err(|error| error.within("weighting"))?;
+        let classes = self.classes.unwrap_or(self.weighting);
+        classes.check().map_err(|error| error.within("classes"))?;
         let times = self.times.build().map_err(|error| error.within("times"))?;
-        Ok(Denoising { weighting: self.weighting, times })
+        Ok(Denoising { weighting: self.weighting, classes, times })
     }
 }
 
-/// `E w(t) ‖x̂_0(x_t, t) − x_0‖²`, factors added; cross-entropy on categories.
+/// `E w(t) ‖x̂_0(x_t, t) − x_0‖²`, factors added; cross-entropy on categories, with weights of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Denoising {
     weighting: Weighting,
+    classes: Weighting,
     times: TimeLaw,
 }
 
@@ -59,8 +54,10 @@ impl Objective for Denoising {
     ) -> Result<Loss> {
         let Regression { t, points, prediction } =
             Regression::new(self.times, reading, network, batch, x_1, rng)?;
-        let error = prediction.clean_loss(&points)?;
-        let weight = t.column(&error, |t| self.weighting.of(reading, t))?;
-        Ok(Loss { per_sample: (error * weight)?, times: t.values().to_vec() })
+        let per_sample = prediction.clean_loss(&points, |component, t| {
+            let jumps = component.factor.moves_by_rates();
+            if jumps { self.classes } else { self.weighting }.of(reading, t)
+        })?;
+        Ok(Loss { per_sample, times: t.values().to_vec() })
     }
 }

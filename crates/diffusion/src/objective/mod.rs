@@ -126,7 +126,8 @@ mod tests {
                 (0..20_000).map(|i| f(low + (high - low) * (f64::from(i) + 0.5) / 2e4)).sum::<f64>()
                     / 2e4
             };
-            let denoising = ObjectiveConfig::Denoising(DenoisingConfig { weighting, times });
+            let denoising =
+                ObjectiveConfig::Denoising(DenoisingConfig { weighting, classes: None, times });
             let (mean, error) = mean_loss(&denoising, &process, &Exact(path.clone()), x_0.clone());
             let want = over_time(&|t| weighting.at(path.as_ref(), t) * open(t));
             assert_within(&format!("{weighting:?}"), mean, want, 5.0 * error);
@@ -162,7 +163,7 @@ mod tests {
     fn the_rate_weighted_loss_of_a_masked_class_is_its_entropy() {
         let (n, p) = (200_000, 0.3f64);
         let times = TimeLawConfig::Uniform { stratified: true };
-        let objective = DenoisingConfig { weighting: Weighting::Rate, times };
+        let objective = DenoisingConfig { weighting: Weighting::Rate, classes: None, times };
         let classes: Vec<u32> = (0..n).map(|i| u32::from(i % 10 >= 3)).collect();
         let x_0 = State::single(Tensor::from_vec(classes, (n, 1), &Device::Cpu).unwrap());
         let odds = Prior(Tensor::new(&[[[p.ln(), (1.0 - p).ln()]]], &Device::Cpu).unwrap());

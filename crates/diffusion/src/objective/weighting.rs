@@ -1,7 +1,10 @@
 //! How much an error of the clean end counts at each noise level.
 
-use langevin_core::{Path, Reading};
+use langevin_core::config::require;
+use langevin_core::{ConfigError, Path, Reading};
 use serde::{Deserialize, Serialize};
+
+use crate::schedule::positive;
 
 /// `weighting` of the denoising objective: w(t) in w ‖x̂_0 − x_0‖², with snr = (α/σ)².
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,23 @@ pub enum Weighting {
 }
 
 impl Weighting {
+    /// Nothing if the numbers make sense.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key that cannot be.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match *self {
+            Self::MinSnr { gamma } => positive("gamma", gamma).map(drop),
+            Self::Edm { sigma_data } => positive("sigma_data", sigma_data).map(drop),
+            Self::InverseNoise { power, most } => {
+                let fits = |p: f64| p >= 0.0 && p.is_finite();
+                require("power", power, fits, "0 or more")?;
+                positive("most", most).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The weight at `t` of `path`.
     pub fn at(&self, path: &dyn Path, t: f64) -> f64 {
         let snr = (2.0 * path.log_snr(t)).exp();

@@ -1,12 +1,12 @@
 //! The three products of an affine layer on slices: forward, input gradient, weight gradient.
 
-use crate::activation::{Activation, each_vector, load, store};
+use crate::activation::{Activation, by_activation, each_vector, load, store};
 use crate::gemm::{Pack, Product, Start, Strided, packed_len};
 use crate::isa::{Kernel, dispatch};
 use crate::parallel::{Shared, for_blocks, map_blocks};
 use crate::real::Real;
 use crate::scratch;
-use crate::simd::Simd;
+use crate::simd::{Simd, Twice};
 
 /// Rows per task: eight tiles of twelve, whose 256 columns of f32 are 96 KiB of L2.
 const ROW_BLOCK: usize = 96;
@@ -42,10 +42,12 @@ impl<T: Real> Kernel<T> for ActivateKeep<'_, T> {
         let Self(activation, z, slope) = self;
         let (len, z, slope) = (z.len().min(slope.len()), z.as_mut_ptr(), slope.as_mut_ptr());
         // SAFETY: i + n stays within both slices.
-        each_vector!(V, len, |i, n| unsafe {
-            let (value, derivative) = activation.value_and_derivative(load::<V>(z.add(i), n));
-            store(value, z.add(i), n);
-            store(derivative, slope.add(i), n);
+        by_activation!(activation, |sigma| {
+            each_vector!(Twice<V>, len, |i, n| unsafe {
+                let (value, derivative) = sigma.value_and_derivative(load::<Twice<V>>(z.add(i), n));
+                store(value, z.add(i), n);
+                store(derivative, slope.add(i), n);
+            })
         });
     }
 }
@@ -59,8 +61,10 @@ impl<T: Real> Kernel<T> for Activate<'_, T> {
     fn run<V: Simd<E = T>>(self) {
         let (activation, len, z) = (self.0, self.1.len(), self.1.as_mut_ptr());
         // SAFETY: i + n stays within the slice.
-        each_vector!(V, len, |i, n| unsafe {
-            store(activation.value(load::<V>(z.add(i), n)), z.add(i), n);
+        by_activation!(activation, |sigma| {
+            each_vector!(Twice<V>, len, |i, n| unsafe {
+                store(sigma.value(load::<Twice<V>>(z.add(i), n)), z.add(i), n);
+            })
         });
     }
 }

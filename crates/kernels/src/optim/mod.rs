@@ -3,10 +3,12 @@
 mod adamw;
 mod norm;
 mod step;
+mod sum;
 
 pub use adamw::{AdamW, Moments, ParamState, StepInfo};
 pub use norm::global_norm;
 pub use step::{AdamWParams, adamw_slice};
+pub use sum::sum_in_order;
 
 /// Elements per task and per partial sum of the gradient norm.
 const BLOCK: usize = 16_384;

@@ -1,6 +1,7 @@
 //! A task's chunks, forward and backward, on slices.
 
 use super::passes::{Context, Hidden, HiddenAdjoint, Messages, MessagesAdjoint};
+use super::shape::SUMMED;
 use crate::gemm::{Pack, Product, Start, Strided, packed_len};
 use crate::isa::dispatch;
 use crate::linear::passes::merge;
@@ -36,8 +37,9 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> Vec<T
         let w2 = Strided::transposed(&context.w[pieces.w2], h);
         dispatch(Pack { b: w2, inner: h, cols: h, to: packed });
         let (packed, b2) = (&*packed, &context.w[pieces.b2]);
-        for_blocks(shape.tasks(), 1, shape.work(), |task, _| {
-            let (samples, rows) = shape.task(task);
+        let tasks = shape.tasks(0);
+        for_blocks(tasks.count(), 1, shape.work(), |task, _| {
+            let (samples, rows) = tasks.get(task);
             scratch::with((2 * shape.chunk_pairs() + 1) * h, |buffer| {
                 let (hidden, rest) = buffer.split_at_mut(shape.chunk_pairs() * h);
                 let (z, m) = rest.split_at_mut(shape.chunk_pairs() * h);
@@ -87,8 +89,9 @@ pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) 
         dispatch(Pack { b: Strided::transposed(w2, h), inner: h, cols: h, to: packed_t });
         dispatch(Pack { b: Strided::rows(w2, h), inner: h, cols: h, to: packed });
         let (packed_t, packed) = (&*packed_t, &*packed);
-        map_blocks(shape.tasks(), 1, shape.work(), |task, _| {
-            let (samples, rows) = shape.task(task);
+        let tasks = shape.tasks(SUMMED);
+        map_blocks(tasks.count(), 1, shape.work(), |task, _| {
+            let (samples, rows) = tasks.get(task);
             let mut dw = vec![T::ZERO; pieces.len];
             let size = shape.chunk_pairs() * h;
             scratch::with(4 * size + h + packed_len(shape.chunk_pairs(), h), |buffer| {

@@ -1,11 +1,11 @@
 //! Row passes over a chunk: all that is not a matrix product.
 
 use super::shape::{Chunk, Shape};
-use crate::activation::{Activation, each_vector, load, store};
+use crate::activation::{Activation, by_activation, each_vector, load, store};
 use crate::isa::Kernel;
 use crate::math;
 use crate::real::Real;
-use crate::simd::Simd;
+use crate::simd::{Simd, Twice};
 
 /// What every pass needs to know.
 #[derive(Clone, Copy)]
@@ -59,18 +59,20 @@ impl<T: Real> Kernel<T> for Hidden<'_, T> {
                 let hidden = self.hidden[r * h..][..h].as_mut_ptr();
                 let slope = self.slope.as_mut().map(|s| s[r * h..][..h].as_mut_ptr());
                 // SAFETY: all rows have h elements, C has k of them.
-                each_vector!(V, h, |v, len| unsafe {
-                    let start =
-                        load::<V>(a.as_ptr().add(v), len).add(load(b1.as_ptr().add(v), len));
-                    let mut z = start.add(load(b.as_ptr().add(v), len));
-                    for (f, &e) in e.iter().enumerate() {
-                        z = V::splat(e).fma(load(c.as_ptr().add(f * h + v), len), z);
-                    }
-                    let (value, derivative) = activation.value_and_derivative(z);
-                    store(value, hidden.add(v), len);
-                    if let Some(slope) = slope {
-                        store(derivative, slope.add(v), len);
-                    }
+                by_activation!(activation, |sigma| {
+                    each_vector!(Twice<V>, h, |v, len| unsafe {
+                        let a: Twice<V> = load(a.as_ptr().add(v), len);
+                        let start = a.add(load(b1.as_ptr().add(v), len));
+                        let mut z = start.add(load(b.as_ptr().add(v), len));
+                        for (f, &e) in e.iter().enumerate() {
+                            z = Twice::splat(e).fma(load(c.as_ptr().add(f * h + v), len), z);
+                        }
+                        let (value, derivative) = sigma.value_and_derivative(z);
+                        store(value, hidden.add(v), len);
+                        if let Some(slope) = slope {
+                            store(derivative, slope.add(v), len);
+                        }
+                    })
                 });
                 r += 1;
             }
@@ -104,8 +106,10 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
                 let (z, m) = (self.z[r * h..][..h].as_ptr(), self.m[..h].as_mut_ptr());
                 // SAFETY: z, m, the sum's row and each weight row have h elements.
                 unsafe {
-                    each_vector!(V, h, |v, len| {
-                        store(activation.value(load::<V>(z.add(v), len)), m.add(v), len);
+                    by_activation!(activation, |sigma| {
+                        each_vector!(Twice<V>, h, |v, len| {
+                            store(sigma.value(load::<Twice<V>>(z.add(v), len)), m.add(v), len);
+                        })
                     });
                     for f in 0..s {
                         let w3 = w[pieces.w3.start + f * h..][..h].as_ptr();
@@ -178,11 +182,13 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                 // pieces lie in dw and w.
                 unsafe {
                     // First m and σ'(z2), the latter where the gradient will be.
-                    each_vector!(V, h, |v, len| {
-                        let (value, slope) =
-                            activation.value_and_derivative(load::<V>(z.add(v), len));
-                        store(value, m.add(v), len);
-                        store(slope, g.add(v), len);
+                    by_activation!(activation, |sigma| {
+                        each_vector!(Twice<V>, h, |v, len| {
+                            let (value, slope) =
+                                sigma.value_and_derivative(load::<Twice<V>>(z.add(v), len));
+                            store(value, m.add(v), len);
+                            store(slope, g.add(v), len);
+                        })
                     });
                     let mut open = V::splat(T::ZERO);
                     let mut through_gate = V::splat(T::ZERO);

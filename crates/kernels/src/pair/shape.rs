@@ -36,8 +36,11 @@ pub(super) struct Pieces {
 
 /// Pairs in a chunk: about 8 tiles of 12 rows; with H = 128 in f32 each buffer is 52 KiB.
 const CHUNK: usize = 104;
-/// Tasks over the batch, each with one partial weight gradient (64 KiB at H = 128).
+/// Most tasks over the batch, per part of a sample's rows.
 const TASKS: usize = 32;
+/// Pairs that a task's weight gradient should sum over: clearing and merging it costs as much as the
+/// products of about 30 pairs.
+pub(super) const SUMMED: usize = 1024;
 
 /// Pairs `(i, j)`, `i ≠ j`, with `i` and `j` in two ranges, of one sample.
 #[derive(Debug, Clone)]
@@ -108,23 +111,12 @@ impl Shape {
         (self.n * self.n / (8 * CHUNK)).clamp(1, 8).min(self.n.max(1))
     }
 
-    /// Samples per task: at most 32 partial weight gradients per part.
-    pub(super) fn samples_per_task(self) -> usize {
-        self.batch.div_ceil(TASKS).max(1)
-    }
-
-    /// Number of tasks; task `t` is part `t % parts` of a group of samples.
-    pub(super) fn tasks(self) -> usize {
-        self.batch.div_ceil(self.samples_per_task()) * self.parts()
-    }
-
-    /// The samples and rows `i` of a task.
-    pub(super) fn task(self, t: usize) -> (Range<usize>, Range<usize>) {
-        let (group, part) = (t / self.parts(), t % self.parts());
-        let per = self.samples_per_task();
-        let rows = self.n.div_ceil(self.parts());
-        let i = (part * rows).min(self.n)..((part + 1) * rows).min(self.n);
-        (group * per..((group + 1) * per).min(self.batch), i)
+    /// The tasks, of at least so many pairs each where the batch has them: a function of the problem alone.
+    pub(super) fn tasks(self, pairs: usize) -> Tasks {
+        let per_sample = self.n * self.n.saturating_sub(1) / self.parts();
+        let enough = pairs.div_ceil(per_sample.max(1));
+        let samples = self.batch.div_ceil(TASKS).max(enough).clamp(1, self.batch.max(1));
+        Tasks { shape: self, samples }
     }
 
     /// The chunks of one sample's rows `i`, in order.
@@ -149,17 +141,43 @@ impl Shape {
     }
 }
 
+/// The fixed partition of the pairs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tasks {
+    shape: Shape,
+    /// Samples of a task.
+    samples: usize,
+}
+
+impl Tasks {
+    /// Number of tasks; task `t` is part `t % parts` of a group of samples.
+    pub(super) fn count(self) -> usize {
+        self.shape.batch.div_ceil(self.samples) * self.shape.parts()
+    }
+
+    /// The samples and rows `i` of a task.
+    pub(super) fn get(self, t: usize) -> (Range<usize>, Range<usize>) {
+        let (Self { shape, samples }, parts) = (self, self.shape.parts());
+        let (group, part) = (t / parts, t % parts);
+        let rows = shape.n.div_ceil(parts);
+        let i = (part * rows).min(shape.n)..((part + 1) * rows).min(shape.n);
+        (group * samples..((group + 1) * samples).min(shape.batch), i)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_pair_is_in_one_chunk() {
-        for (batch, n) in [(1, 1), (3, 2), (64, 18), (2, 97), (1, 250), (33, 5)] {
+        let sizes = [(1, 1), (3, 2), (64, 18), (2, 97), (1, 250), (33, 5)];
+        for ((batch, n), least) in sizes.into_iter().flat_map(|size| [(size, 0), (size, SUMMED)]) {
             let shape = Shape { batch, n, h: 8, k: 1, s: 1, sum: true, gate: false };
             let mut seen = vec![0u8; batch * n * n];
-            for t in 0..shape.tasks() {
-                let (samples, rows) = shape.task(t);
+            let tasks = shape.tasks(least);
+            for t in 0..tasks.count() {
+                let (samples, rows) = tasks.get(t);
                 for sample in samples {
                     let mut expected_first = (sample * n + rows.start) * (n - 1);
                     for chunk in shape.chunks(sample, rows.clone()) {

@@ -125,8 +125,9 @@ pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T
         let w2 = Strided::transposed(&context.w[pieces.w2], h);
         dispatch(Pack { b: w2, inner: h, cols: h, to: packed });
         let (packed, b2) = (&*packed, &context.w[pieces.b2]);
-        for_blocks(shape.tasks(), 1, shape.work(), |task, _| {
-            let (samples, rows) = shape.task(task);
+        let tasks = shape.tasks(0);
+        for_blocks(tasks.count(), 1, shape.work(), |task, _| {
+            let (samples, rows) = tasks.get(task);
             let size = shape.chunk_pairs() * h;
             scratch::with(4 * size, |buffer| {
                 let (hidden, rest) = buffer.split_at_mut(size);

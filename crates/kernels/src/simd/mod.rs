@@ -7,9 +7,11 @@
 
 mod f32x;
 mod f64x;
+mod twice;
 
 pub(crate) use f32x::{F32x4, F32x8, F32x16};
 pub(crate) use f64x::{F64x2, F64x4, F64x8};
+pub(crate) use twice::Twice;
 
 use crate::real::Real;
 
@@ -19,7 +21,7 @@ use crate::real::Real;
 pub trait Simd: Copy {
     /// The element.
     type E: Real;
-    /// Elements per register; at most 16.
+    /// Elements per register; at most 32.
     const LANES: usize;
     /// The register file holds 32 vectors, not 16: matrix tiles have twice the rows.
     const WIDE: bool;
@@ -56,8 +58,8 @@ pub trait Simd: Copy {
     /// `p` must be valid for reading `n` elements.
     #[inline(always)]
     unsafe fn load_first(p: *const Self::E, n: usize) -> Self {
-        let mut buffer = [Self::E::ZERO; 16];
-        // SAFETY: n <= LANES <= 16, and the caller vouches for p.
+        let mut buffer = [Self::E::ZERO; 32];
+        // SAFETY: n <= LANES <= 32, and the caller vouches for p.
         unsafe {
             std::ptr::copy_nonoverlapping(p, buffer.as_mut_ptr(), n);
             Self::load(buffer.as_ptr())
@@ -70,8 +72,8 @@ pub trait Simd: Copy {
     /// `p` must be valid for writing `n` elements.
     #[inline(always)]
     unsafe fn store_first(self, p: *mut Self::E, n: usize) {
-        let mut buffer = [Self::E::ZERO; 16];
-        // SAFETY: n <= LANES <= 16, and the caller vouches for p.
+        let mut buffer = [Self::E::ZERO; 32];
+        // SAFETY: n <= LANES <= 32, and the caller vouches for p.
         unsafe {
             self.store(buffer.as_mut_ptr());
             std::ptr::copy_nonoverlapping(buffer.as_ptr(), p, n);
@@ -93,8 +95,8 @@ pub trait Simd: Copy {
     /// Halving tree over the lanes: the order is fixed for an instruction set.
     #[inline(always)]
     fn fold(self, f: impl Fn(Self::E, Self::E) -> Self::E) -> Self::E {
-        let mut buffer = [Self::E::ZERO; 16];
-        // SAFETY: the buffer holds 16 >= LANES elements.
+        let mut buffer = [Self::E::ZERO; 32];
+        // SAFETY: the buffer holds 32 >= LANES elements.
         unsafe { self.store(buffer.as_mut_ptr()) };
         let mut width = Self::LANES / 2;
         while width > 0 {
