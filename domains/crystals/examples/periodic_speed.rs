@@ -38,8 +38,15 @@ struct Setting {
 impl Setting {
     fn new() -> Result<Self> {
         let time = TimeFeaturesConfig::Fourier { pairs: 8, lowest: 0.25, highest: 8.0 };
-        let config =
-            PeriodicConfig { width: 160, message: 64, layers: 6, frequencies: 8, radial: 16, time };
+        let config = PeriodicConfig {
+            width: 160,
+            message: 64,
+            layers: 6,
+            frequencies: 8,
+            radial: 16,
+            vectors: 0,
+            time,
+        };
         let cells = CellLaw { mean: [0.0, 0.0, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
         let told = Told { elements: ELEMENTS, cells, conditions: 0, species: GivenSpecies::Always };
         let build = |builder: &Builder| Periodic::new(builder, &config, told);

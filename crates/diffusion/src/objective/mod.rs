@@ -126,8 +126,10 @@ mod tests {
                 (0..20_000).map(|i| f(low + (high - low) * (f64::from(i) + 0.5) / 2e4)).sum::<f64>()
                     / 2e4
             };
+            // What classes weigh is nothing to this factor.
+            let classes = Some(Weighting::Rate);
             let denoising =
-                ObjectiveConfig::Denoising(DenoisingConfig { weighting, classes: None, times });
+                ObjectiveConfig::Denoising(DenoisingConfig { weighting, classes, times });
             let (mean, error) = mean_loss(&denoising, &process, &Exact(path.clone()), x_0.clone());
             let want = over_time(&|t| weighting.at(path.as_ref(), t) * open(t));
             assert_within(&format!("{weighting:?}"), mean, want, 5.0 * error);
@@ -163,14 +165,19 @@ mod tests {
     fn the_rate_weighted_loss_of_a_masked_class_is_its_entropy() {
         let (n, p) = (200_000, 0.3f64);
         let times = TimeLawConfig::Uniform { stratified: true };
-        let objective = DenoisingConfig { weighting: Weighting::Rate, classes: None, times };
+        let rate = Weighting::Rate;
+        let one_for_all = DenoisingConfig { weighting: rate, classes: None, times };
+        let of_classes =
+            DenoisingConfig { weighting: Weighting::Uniform, classes: Some(rate), times };
         let classes: Vec<u32> = (0..n).map(|i| u32::from(i % 10 >= 3)).collect();
         let x_0 = State::single(Tensor::from_vec(classes, (n, 1), &Device::Cpu).unwrap());
         let odds = Prior(Tensor::new(&[[[p.ln(), (1.0 - p).ln()]]], &Device::Cpu).unwrap());
         let entropy = -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
-        for config in
-            [PathConfig::Linear(LinearConfig::default()), PathConfig::Cosine(CosineConfig {})]
-        {
+        for (config, objective) in [
+            (PathConfig::Linear(LinearConfig::default()), one_for_all),
+            (PathConfig::Cosine(CosineConfig {}), one_for_all),
+            (PathConfig::Linear(LinearConfig::default()), of_classes),
+        ] {
             let space = Space::of("class", Categorical::new(1, 2, Base::Mask));
             let process = Process::new(&space, config.build().unwrap());
             let objective = ObjectiveConfig::Denoising(objective);
@@ -194,5 +201,12 @@ mod tests {
         let bad = TimeLawConfig::LogNormal { mean: 0.0, sd: 0.0, stratified: false };
         let error = FlowMatchingConfig { times: bad }.build().unwrap_err();
         assert_eq!(error.to_string(), "times.sd: found 0, allowed: a positive number");
+        let classes = Some(Weighting::InverseNoise { power: -1.0, most: 20.0 });
+        let times = TimeLawConfig::default();
+        let bad = DenoisingConfig { weighting: Weighting::Uniform, classes, times };
+        assert_eq!(
+            bad.build().unwrap_err().to_string(),
+            "classes.power: found -1, allowed: 0 or more"
+        );
     }
 }

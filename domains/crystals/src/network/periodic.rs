@@ -28,6 +28,9 @@ pub struct PeriodicConfig {
     pub frequencies: usize,
     /// Points of the soft grid of distances; at least 2.
     pub radial: usize,
+    /// Vectors of an atom, by whose products with directions later messages see three atoms at once.
+    #[serde(default)]
+    pub vectors: usize,
     /// What the network is told of the time.
     pub time: TimeFeaturesConfig,
 }
@@ -68,6 +71,8 @@ struct Block {
 /// A network of atoms in a cell with scalars `h_i`.
 ///
 /// Each layer sends messages `m_ij` that see even features of the pair ([`Pairs`]), the same in all layers, and
+/// with vectors `u_i^c += Σ_j χ_ij^{ca} sin 2πΔ_ij^a/n` of the layers before also `u_i^c · sin 2πΔ_ij` and
+/// `u_j^c · sin 2πΔ_ji`, which inversion does not change either. It
 /// sets `h_i += MLP(norm h_i, Σ_j g_ij m_ij/n, t, cell)`. With `φ_ij` read from the messages of all layers, the
 /// displacement of an atom to its clean place is `v_i^a = Σ_j (Σ_b φ_ij^{ab} sin 2πΔ_ij^b + ψ_ij^a sin 4πΔ_ij^a)/n`:
 /// it turns round under inversion, and at a centre of inversion it is zero whatever the weights. The estimate
@@ -104,7 +109,8 @@ impl Periodic {
         config: &PeriodicConfig,
         told: Told,
     ) -> langevin_nn::Result<Self> {
-        let PeriodicConfig { width: own, message, layers, frequencies, radial, .. } = *config;
+        let PeriodicConfig { width: own, message, layers, frequencies, radial, vectors, .. } =
+            *config;
         let elements = told.elements;
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
         let shared = shared_width(&time);
@@ -113,14 +119,17 @@ impl Periodic {
         };
         let block = |i: usize| -> langevin_nn::Result<Block> {
             let part = builder.part(&format!("{i}"));
+            // The first layer has no vectors yet, and nothing sees those of the last one.
+            let (seen, made) =
+                (vectors * usize::from(i > 0), vectors * usize::from(i + 1 < layers));
             let options = PairOptions {
                 inputs: own,
-                pair_inputs: width(frequencies, radial),
+                pair_inputs: width(frequencies, radial) + 2 * seen,
                 width: message,
                 activation: Activation::Silu,
                 sum: PairSum::Gated,
                 head: Some(PairHead {
-                    scalars: DIRECTIONS,
+                    scalars: DIRECTIONS + 3 * made,
                     weight: Init::Normal(0.01),
                     bias: true,
                 }),
@@ -186,6 +195,45 @@ fn displacements(scalars: &Tensor, odd: &Tensor) -> candle_core::Result<Tensor> 
     matrix + along.narrow(2, 9, 3)?
 }
 
+/// Vectors of atoms and what pairs see of them.
+struct Vectors {
+    /// How many an atom has.
+    count: usize,
+    /// `sin 2πΔ_ij`, as often as there are vectors: `[B, n, n, 3 count]`.
+    sines: Tensor,
+    /// `u`, `[B, n, 3 count]`; nothing before the first layer.
+    u: Option<Tensor>,
+}
+
+impl Vectors {
+    fn new(count: usize, odd: &Tensor) -> candle_core::Result<Self> {
+        let once = odd.narrow(3, 0, 3)?.contiguous()?;
+        Ok(Self { count, sines: Tensor::cat(&vec![once; count.max(1)], 3)?, u: None })
+    }
+
+    /// `even` with `u_i^c · sin 2πΔ_ij` and `u_j^c · sin 2πΔ_ji` behind it.
+    fn beside(&self, even: &Tensor) -> candle_core::Result<Tensor> {
+        let Some(u) = &self.u else { return Ok(even.clone()) };
+        let (batch, n, _) = u.dims3()?;
+        let directions = self.sines.narrow(3, 0, 3)?.contiguous()?.reshape((batch * n, n, 3))?;
+        let u = u.reshape((batch * n, self.count, 3))?.transpose(1, 2)?.contiguous()?;
+        let own = directions.matmul(&u)?.reshape((batch, n, n, self.count))?;
+        let theirs = own.transpose(1, 2)?.contiguous()?;
+        Tensor::cat(&[even, &own, &theirs], 3)?.contiguous()
+    }
+
+    /// Adds what the scalars behind the displacements' say.
+    fn add(&mut self, scalars: &Tensor) -> candle_core::Result<()> {
+        let (_, n, _, all) = scalars.dims4()?;
+        if all > DIRECTIONS {
+            let chi = scalars.narrow(3, DIRECTIONS, all - DIRECTIONS)?;
+            let more = ((chi * &self.sines)?.sum(2)? / n as f64)?;
+            self.u = Some(self.u.take().map_or(Ok(more.clone()), |u| u + &more)?);
+        }
+        Ok(())
+    }
+}
+
 impl Network for Periodic {
     fn forward(
         &self,
@@ -198,7 +246,7 @@ impl Network for Periodic {
         let (batch, n, _) = coords.dims3()?;
         let elements = self.told.elements;
         let gram = gram(cell, &self.told.cells, n)?;
-        let PeriodicConfig { frequencies, radial, .. } = self.config;
+        let PeriodicConfig { frequencies, radial, vectors, .. } = self.config;
         let Pairs { even, odd } = Pairs::new(coords, &gram, frequencies, radial)?;
         let shared = to_points(&self.shared(cell, t, n)?, n)?;
         let species = one_hot(x.part(SPECIES_FACTOR), elements, self.dtype)?;
@@ -208,15 +256,18 @@ impl Network for Periodic {
         }
         let asked = condition.input(self.dtype)?;
         let mut scalars: Option<Tensor> = None;
+        let mut vectors = Vectors::new(vectors, &odd)?;
         for block in &self.blocks {
             let mut seen = block.norm.forward(&h)?;
             if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
                 seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
             }
-            let messages = block.pair.forward(&seen, &even)?;
+            let messages = block.pair.forward(&seen, &vectors.beside(&even)?)?;
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
                 unreachable!("both were asked for")
             };
+            vectors.add(&head)?;
+            let head = head.narrow(3, 0, DIRECTIONS)?;
             scalars = Some(scalars.map_or(Ok(head.clone()), |all| all + &head)?);
             let seen = Tensor::cat(&[&seen, &(sum / n as f64)?, &shared], 2)?.contiguous()?;
             h = (h + block.update.forward(&block.gather.forward(&seen)?)?)?;
@@ -246,10 +297,11 @@ mod tests {
     use super::*;
     use crate::space::CellLaw;
 
-    fn built(species: GivenSpecies) -> (ParamStore, Periodic) {
+    fn built(species: GivenSpecies, vectors: usize) -> (ParamStore, Periodic) {
         let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
+        let (message, frequencies, radial) = (6, 3, 4);
         let config =
-            PeriodicConfig { width: 12, message: 6, layers: 2, frequencies: 3, radial: 4, time };
+            PeriodicConfig { width: 12, message, layers: 3, frequencies, radial, vectors, time };
         config.check().unwrap();
         let cells = CellLaw { mean: [0.0, 0.1, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
         let told = Told { elements: 3, cells, conditions: 2, species };
@@ -286,9 +338,12 @@ mod tests {
     /// Shifts, whole cells and inversion; exchanges of atoms.
     #[test]
     fn the_answer_has_the_symmetries_of_a_crystal() {
-        let (_, network) = built(GivenSpecies::Sometimes);
+        (0..3).for_each(|vectors| has_the_symmetries(&built(GivenSpecies::Sometimes, vectors).1));
+    }
+
+    fn has_the_symmetries(network: &Periodic) {
         let x = state(5);
-        let out = ask(&network, &x);
+        let out = ask(network, &x);
         let shift = Tensor::new(&[[[0.3, -0.8, 2.0]]], &Device::Cpu).unwrap();
         let whole = Tensor::new(
             &[[[1.0, 0.0, 0.0], [0.0; 3], [0.0, -2.0, 1.0], [0.0; 3], [0.0; 3]]],
@@ -299,16 +354,16 @@ mod tests {
             with_coords(&x, |f| f.broadcast_add(&shift)),
             with_coords(&x, |f| f.broadcast_add(&whole)),
         ] {
-            let answer = ask(&network, &moved);
+            let answer = ask(network, &moved);
             (0..3).for_each(|part| close(answer.part(part), out.part(part)));
         }
-        let answer = ask(&network, &with_coords(&x, Tensor::neg));
+        let answer = ask(network, &with_coords(&x, Tensor::neg));
         close(answer.part(0), &out.part(0).neg().unwrap());
         (1..3).for_each(|part| close(answer.part(part), out.part(part)));
         let order = Tensor::new(&[4u32, 2, 0, 1, 3], &Device::Cpu).unwrap();
         let exchanged = |p: &Tensor| p.index_select(&order, 1).unwrap();
         let seen = State::new(vec![exchanged(x.part(0)), x.part(1).clone(), exchanged(x.part(2))]);
-        let answer = ask(&network, &seen);
+        let answer = ask(network, &seen);
         close(answer.part(0), &exchanged(out.part(0)));
         close(answer.part(1), out.part(1));
         close(answer.part(2), &exchanged(out.part(2)));
@@ -316,8 +371,10 @@ mod tests {
 
     #[test]
     fn every_weight_is_reached_and_a_lone_atom_is_no_exception() {
-        for species in [GivenSpecies::Never, GivenSpecies::Sometimes, GivenSpecies::Always] {
-            let (store, network) = built(species);
+        for (species, vectors) in
+            [(GivenSpecies::Never, 0), (GivenSpecies::Sometimes, 2), (GivenSpecies::Always, 1)]
+        {
+            let (store, network) = built(species, vectors);
             let out = ask(&network, &state(4));
             let mut loss = out.part(0).sqr().unwrap().sum_all().unwrap();
             loss = (loss + out.part(1).sqr().unwrap().sum_all().unwrap()).unwrap();
@@ -342,7 +399,7 @@ mod tests {
     /// The gradient along the cell passes through the distances: guidance and likelihoods ask for it.
     #[test]
     fn gradients_of_the_input_are_those_of_differences() {
-        let (_, network) = built(GivenSpecies::Always);
+        let (_, network) = built(GivenSpecies::Always, 2);
         let x = state(3);
         let of = |x: &State| {
             let out = ask(&network, x);
