@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::sample::Trained;
 use crate::trained::Shipped;
 
-const MODELS: [Shipped; 2] = [
+const MODELS: [Shipped; 3] = [
     ("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice()),
+    ("mp20", include_bytes!("../../../models/mp20.safetensors").as_slice()),
     ("mp20_templates", include_bytes!("../../../models/mp20_templates.safetensors").as_slice()),
 ];
 

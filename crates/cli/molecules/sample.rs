@@ -8,6 +8,7 @@ use langevin_core::{Seed, Silent};
 use langevin_datasets::write_molecules;
 use langevin_molecules::perception::perceive;
 use langevin_molecules::record::Molecule;
+use rayon::prelude::*;
 
 use super::experiment::MoleculesExperiment;
 use super::request::{Make, Request, RequestArgs};
@@ -41,6 +42,10 @@ pub struct SampleArgs {
     /// Molecules computed together.
     #[arg(long, default_value_t = 32)]
     batch: usize,
+    /// Draw again, up to so many times (10 if no number is given), what is not one molecule with a closed shell by
+    /// the bonds perceived; what never is one is left out.
+    #[arg(long, value_name = "TIMES", num_args = 0..=1, default_missing_value = "10")]
+    closed_shell: Option<u64>,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
@@ -70,15 +75,25 @@ impl SampleArgs {
         }
         let bar = SharedProgress::new("sample", count as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let drawn = pool
-            .install(|| draw(&trained, &request, Seed(self.seed), count, self.batch, &finished))?;
+        let seed = Seed(self.seed);
+        let drawn = pool.install(|| match self.closed_shell {
+            None => draw(&trained, &request, seed, count, self.batch, &finished),
+            Some(times) => {
+                let draws = Draws { trained: &trained, request: &request, batch: self.batch };
+                draws.until(closed_shell, (seed, times), count, &finished)
+            }
+        })?;
         bar.finish();
         let own = [("request", serde_json::to_string(&self.request)?)];
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         let molecules: Vec<Molecule> = drawn.molecules.into_iter().flatten().collect();
         let failed = count - molecules.len();
         if failed > 0 {
-            eprintln!("warning: {failed} samples have atoms in one place and are left out");
+            let fault = match self.closed_shell {
+                None => "have atoms in one place",
+                Some(_) => "never were one molecule with a closed shell",
+            };
+            eprintln!("warning: {failed} samples {fault} and are left out");
         }
         let molecules = with_bonds_if_held(molecules, &self.out)?;
         write_molecules(&self.out, &molecules, &provenance, self.force)
@@ -120,6 +135,10 @@ pub struct Drawn {
     pub evaluations: f64,
 }
 
+fn closed_shell(molecule: &Molecule) -> bool {
+    perceive(molecule).is_closed_shell()
+}
+
 /// `count` molecules from `trained`, as requested, on the current pool.
 ///
 /// # Errors
@@ -132,27 +151,88 @@ pub fn draw(
     batch: usize,
     finished: &(dyn Fn(usize) + Sync),
 ) -> Result<Drawn> {
-    let generation = trained.generation(seed, batch, finished);
-    let makes = request.draw(seed, count);
-    let chunks = chunks(trained, &generation, &makes)?;
-    let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, &makes));
-    let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
-    let Generated { x, evaluations, .. } = generation.carry(
-        &chunks,
-        |chunk, tally| {
-            let given = makes[chunk.places[0]].species.is_some();
-            request.denoiser(trained, chunk, given, tally)
-        },
-        || Silent,
-    )?;
-    Ok(Drawn { molecules: trained.decoded(&chunks, &x, count)?, evaluations })
+    let draws = Draws { trained, request, batch };
+    draws.of(&request.draw(seed, count), &(0..count).collect::<Vec<_>>(), seed, finished)
+}
+
+/// What all draws of a run have in common.
+struct Draws<'a> {
+    trained: &'a Trained,
+    request: &'a Request,
+    batch: usize,
+}
+
+impl Draws<'_> {
+    /// The molecules of `places` among `makes`; nothing in the other places.
+    fn of(
+        &self,
+        makes: &[Make],
+        places: &[usize],
+        seed: Seed,
+        finished: &(dyn Fn(usize) + Sync),
+    ) -> Result<Drawn> {
+        let &Self { trained, request, batch } = self;
+        let generation = trained.generation(seed, batch, finished);
+        let chunks = chunks(trained, &generation, makes, places)?;
+        let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, makes));
+        let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
+        let Generated { x, evaluations, .. } = generation.carry(
+            &chunks,
+            |chunk, tally| {
+                let given = makes[chunk.places[0]].species.is_some();
+                request.denoiser(trained, chunk, given, tally)
+            },
+            || Silent,
+        )?;
+        Ok(Drawn { molecules: trained.decoded(&chunks, &x, makes.len())?, evaluations })
+    }
+
+    /// `count` molecules that are `wanted`: places whose molecule is not are drawn again, `again` times at most,
+    /// with the same size and wishes. Nothing where none ever was.
+    fn until(
+        &self,
+        wanted: impl Fn(&Molecule) -> bool + Sync,
+        (seed, again): (Seed, u64),
+        count: usize,
+        finished: &(dyn Fn(usize) + Sync),
+    ) -> Result<Drawn> {
+        let makes = self.request.draw(seed, count);
+        let mut drawn = Drawn { molecules: vec![None; count], evaluations: 0.0 };
+        let mut open: Vec<usize> = (0..count).collect();
+        for round in 0..=again {
+            if open.is_empty() {
+                break;
+            }
+            // Odd, so that no two rounds of a seed, and few of two seeds, share their noise.
+            let seed = Seed(seed.0.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+            let Drawn { mut molecules, evaluations } = self.of(&makes, &open, seed, &|_| {})?;
+            drawn.evaluations += evaluations * open.len() as f64 / count as f64;
+            let fits: Vec<bool> = open
+                .par_iter()
+                .map(|&place| molecules[place].as_ref().is_some_and(&wanted))
+                .collect();
+            finished(fits.iter().filter(|&&fits| fits).count());
+            for (&place, _) in open.iter().zip(&fits).filter(|(_, fits)| **fits) {
+                drawn.molecules[place] = molecules[place].take();
+            }
+            let mut fits = fits.into_iter();
+            open.retain(|_| !fits.next().unwrap_or(false));
+        }
+        Ok(drawn)
+    }
 }
 
 /// Samples of one size together, the largest first, so that threads end at about the same time; those whose
 /// species are given apart from those that are free.
-fn chunks(trained: &Trained, generation: &Generation, makes: &[Make]) -> Result<Vec<Chunk>> {
+fn chunks(
+    trained: &Trained,
+    generation: &Generation,
+    makes: &[Make],
+    places: &[usize],
+) -> Result<Vec<Chunk>> {
     let mut alike: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
-    for (place, make) in makes.iter().enumerate() {
+    for &place in places {
+        let make = &makes[place];
         alike.entry((make.atoms, make.species.is_some())).or_default().push(place);
     }
     let group = |(&(size, _), places): (&_, &Vec<usize>)| {

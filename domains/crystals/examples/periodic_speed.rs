@@ -45,6 +45,7 @@ impl Setting {
             frequencies: 8,
             radial: 16,
             vectors: 0,
+            copies: false,
             time,
         };
         let cells = CellLaw { mean: [0.0, 0.0, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };

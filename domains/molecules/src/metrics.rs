@@ -138,8 +138,7 @@ impl GraphProtocol {
     pub fn measure(samples: &[Molecule], known: Option<&Known>) -> Result<Self, NoSamples> {
         let one = |molecule: &Molecule| {
             let perceived = perceive(molecule);
-            let connected = perceived.graph.fragments().len() == 1;
-            let closed = connected && perceived.unsatisfied == 0;
+            let (connected, closed) = (perceived.is_connected(), perceived.is_closed_shell());
             (Verdict::by_graph(&perceived), connected, closed)
         };
         let all: Vec<_> = samples.par_iter().map(one).collect();

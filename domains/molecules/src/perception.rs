@@ -36,6 +36,18 @@ pub struct Perceived {
     pub unsatisfied: u32,
 }
 
+impl Perceived {
+    /// Whether the atoms are one molecule.
+    pub fn is_connected(&self) -> bool {
+        self.graph.fragments().len() == 1
+    }
+
+    /// Whether they are one molecule with a closed shell: what other programs can calculate with.
+    pub fn is_closed_shell(&self) -> bool {
+        self.is_connected() && self.unsatisfied == 0
+    }
+}
+
 /// Perceive `molecule` with the total charge of its record, 0 if it has none; its bonds are not read.
 pub fn perceive(molecule: &Molecule) -> Perceived {
     let charge = molecule.charges().map_or(0, |all| all.iter().map(|&q| i32::from(q)).sum());

@@ -10,6 +10,7 @@ use langevin_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::directions::{DIRECTIONS, Vectors, displacements};
 use super::pairs::{Pairs, gram, width};
 use super::{GivenSpecies, Told};
 use crate::space::{COORDS_FACTOR, LATTICE_FACTOR, SPECIES_FACTOR};
@@ -31,6 +32,10 @@ pub struct PeriodicConfig {
     /// Vectors of an atom, by whose products with directions later messages see three atoms at once.
     #[serde(default)]
     pub vectors: usize,
+    /// Whether the species of the other atoms speak for themselves where a species is made: a crystal of many atoms
+    /// has few elements, and messages tell elements that are alike badly apart.
+    #[serde(default)]
+    pub copies: bool,
     /// What the network is told of the time.
     pub time: TimeFeaturesConfig,
 }
@@ -54,9 +59,6 @@ impl PeriodicConfig {
     }
 }
 
-/// Sines that each message scales along each axis: `sin 2πΔ` of all three axes, and its own `sin 4πΔ`.
-const DIRECTIONS: usize = 12;
-
 /// One layer: messages along pairs feed the atoms and give directions.
 #[derive(Debug, Clone)]
 struct Block {
@@ -76,7 +78,8 @@ struct Block {
 /// sets `h_i += MLP(norm h_i, Σ_j g_ij m_ij/n, t, cell)`. With `φ_ij` read from the messages of all layers, the
 /// displacement of an atom to its clean place is `v_i^a = Σ_j (Σ_b φ_ij^{ab} sin 2πΔ_ij^b + ψ_ij^a sin 4πΔ_ij^a)/n`:
 /// it turns round under inversion, and at a centre of inversion it is zero whatever the weights. The estimate
-/// of the cell is the input plus a function of the atoms' mean, that of the species is read from `h`.
+/// of the cell is the input plus a function of the atoms' mean, that of the species is read from `h`, with copies
+/// plus `Σ_j κ_ij onehot(s_j)` with a scalar κ of the last messages.
 ///
 /// # Shapes and units
 /// - coords `[B, n, 3]`, cell `[B, 6]` and species `[B, n]` to displacements, a cell and `[B, n, elements]`
@@ -109,6 +112,7 @@ impl Periodic {
         config: &PeriodicConfig,
         told: Told,
     ) -> langevin_nn::Result<Self> {
+        let copies = config.copies && told.species != GivenSpecies::Always;
         let PeriodicConfig { width: own, message, layers, frequencies, radial, vectors, .. } =
             *config;
         let elements = told.elements;
@@ -119,9 +123,10 @@ impl Periodic {
         };
         let block = |i: usize| -> langevin_nn::Result<Block> {
             let part = builder.part(&format!("{i}"));
-            // The first layer has no vectors yet, and nothing sees those of the last one.
-            let (seen, made) =
-                (vectors * usize::from(i > 0), vectors * usize::from(i + 1 < layers));
+            // The first layer has no vectors yet, and nothing sees those of the last one, which copies.
+            let (first, last) = (i == 0, i + 1 == layers);
+            let seen = if first { 0 } else { vectors };
+            let more = if last { usize::from(copies) } else { 3 * vectors };
             let options = PairOptions {
                 inputs: own,
                 pair_inputs: width(frequencies, radial) + 2 * seen,
@@ -129,7 +134,7 @@ impl Periodic {
                 activation: Activation::Silu,
                 sum: PairSum::Gated,
                 head: Some(PairHead {
-                    scalars: DIRECTIONS + 3 * made,
+                    scalars: DIRECTIONS + more,
                     weight: Init::Normal(0.01),
                     bias: true,
                 }),
@@ -185,55 +190,6 @@ fn shared_width(time: &TimeFeatures) -> usize {
     time.width() + 6 + 1
 }
 
-/// `Σ_j (Σ_b φ^{ab} sin 2πΔ^b + ψ^a sin 4πΔ^a)/n` of scalars `[B, n, n, 12]`, rows of φ first: `[B, n, 3]`.
-fn displacements(scalars: &Tensor, odd: &Tensor) -> candle_core::Result<Tensor> {
-    let (batch, n, _, _) = odd.dims4()?;
-    let (once, twice) = (odd.narrow(3, 0, 3)?, odd.narrow(3, 3, 3)?);
-    let sines = Tensor::cat(&[&once, &once, &once, &twice], 3)?;
-    let along = ((scalars * sines)?.sum(2)? / n as f64)?;
-    let matrix = along.narrow(2, 0, 9)?.reshape((batch, n, 3, 3))?.sum(3)?;
-    matrix + along.narrow(2, 9, 3)?
-}
-
-/// Vectors of atoms and what pairs see of them.
-struct Vectors {
-    /// How many an atom has.
-    count: usize,
-    /// `sin 2πΔ_ij`, as often as there are vectors: `[B, n, n, 3 count]`.
-    sines: Tensor,
-    /// `u`, `[B, n, 3 count]`; nothing before the first layer.
-    u: Option<Tensor>,
-}
-
-impl Vectors {
-    fn new(count: usize, odd: &Tensor) -> candle_core::Result<Self> {
-        let once = odd.narrow(3, 0, 3)?.contiguous()?;
-        Ok(Self { count, sines: Tensor::cat(&vec![once; count.max(1)], 3)?, u: None })
-    }
-
-    /// `even` with `u_i^c · sin 2πΔ_ij` and `u_j^c · sin 2πΔ_ji` behind it.
-    fn beside(&self, even: &Tensor) -> candle_core::Result<Tensor> {
-        let Some(u) = &self.u else { return Ok(even.clone()) };
-        let (batch, n, _) = u.dims3()?;
-        let directions = self.sines.narrow(3, 0, 3)?.contiguous()?.reshape((batch * n, n, 3))?;
-        let u = u.reshape((batch * n, self.count, 3))?.transpose(1, 2)?.contiguous()?;
-        let own = directions.matmul(&u)?.reshape((batch, n, n, self.count))?;
-        let theirs = own.transpose(1, 2)?.contiguous()?;
-        Tensor::cat(&[even, &own, &theirs], 3)?.contiguous()
-    }
-
-    /// Adds what the scalars behind the displacements' say.
-    fn add(&mut self, scalars: &Tensor) -> candle_core::Result<()> {
-        let (_, n, _, all) = scalars.dims4()?;
-        if all > DIRECTIONS {
-            let chi = scalars.narrow(3, DIRECTIONS, all - DIRECTIONS)?;
-            let more = ((chi * &self.sines)?.sum(2)? / n as f64)?;
-            self.u = Some(self.u.take().map_or(Ok(more.clone()), |u| u + &more)?);
-        }
-        Ok(())
-    }
-}
-
 impl Network for Periodic {
     fn forward(
         &self,
@@ -257,7 +213,8 @@ impl Network for Periodic {
         let asked = condition.input(self.dtype)?;
         let mut scalars: Option<Tensor> = None;
         let mut vectors = Vectors::new(vectors, &odd)?;
-        for block in &self.blocks {
+        let mut copied: Option<Tensor> = None;
+        for (i, block) in self.blocks.iter().enumerate() {
             let mut seen = block.norm.forward(&h)?;
             if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
                 seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
@@ -266,7 +223,12 @@ impl Network for Periodic {
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
                 unreachable!("both were asked for")
             };
-            vectors.add(&head)?;
+            let more = head.dim(3)? - DIRECTIONS;
+            match (i + 1 == self.blocks.len(), more) {
+                (_, 0) => {}
+                (false, _) => vectors.add(&head.narrow(3, DIRECTIONS, more)?)?,
+                (true, _) => copied = Some(head.narrow(3, DIRECTIONS, 1)?.squeeze(3)?),
+            }
             let head = head.narrow(3, 0, DIRECTIONS)?;
             scalars = Some(scalars.map_or(Ok(head.clone()), |all| all + &head)?);
             let seen = Tensor::cat(&[&seen, &(sum / n as f64)?, &shared], 2)?.contiguous()?;
@@ -276,9 +238,12 @@ impl Network for Periodic {
         let moved = displacements(&scalars.expect("there is a layer"), &odd)?;
         let [hidden, out] = &self.cell;
         let cell = (cell + out.forward(&hidden.forward(&h.mean(1)?)?)?)?;
-        let logits = match &self.species {
-            Some(layer) => layer.forward(&h)?,
-            None => Tensor::zeros((batch, n, elements), self.dtype, &Device::Cpu)?,
+        let logits = match (&self.species, copied) {
+            (Some(layer), Some(weights)) => {
+                (layer.forward(&h)? + weights.contiguous()?.matmul(&species)?)?
+            }
+            (Some(layer), None) => layer.forward(&h)?,
+            (None, _) => Tensor::zeros((batch, n, elements), self.dtype, &Device::Cpu)?,
         };
         Ok(State::new(vec![moved, cell, logits]))
     }
@@ -300,8 +265,16 @@ mod tests {
     fn built(species: GivenSpecies, vectors: usize) -> (ParamStore, Periodic) {
         let time = TimeFeaturesConfig::Fourier { pairs: 2, lowest: 0.5, highest: 1.0 };
         let (message, frequencies, radial) = (6, 3, 4);
-        let config =
-            PeriodicConfig { width: 12, message, layers: 3, frequencies, radial, vectors, time };
+        let config = PeriodicConfig {
+            width: 12,
+            message,
+            layers: 3,
+            frequencies,
+            radial,
+            vectors,
+            copies: true,
+            time,
+        };
         config.check().unwrap();
         let cells = CellLaw { mean: [0.0, 0.1, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
         let told = Told { elements: 3, cells, conditions: 2, species };
