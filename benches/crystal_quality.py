@@ -254,7 +254,8 @@ def main():
         PARTS[args.part](bench)
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     model = f" --model {os.path.relpath(args.model, ROOT)}" if args.model else ""
-    command = f"python benches/crystal_quality.py {args.part} --data DATA{model}"
+    some = f" --some {args.some}" if args.part == "prediction" else ""
+    command = f"python benches/crystal_quality.py {args.part} --data DATA{model}{some}"
     results_file.write(out, topic, command, version, args.machine, args.date, bench.rows)
 
 
