@@ -189,6 +189,7 @@ fn open_shells_are_drawn_again() {
     let [once, whole, other] = ["once", "whole", "other"]
         .map(|name| fs::read_to_string(folder.join(format!("{name}.extxyz"))).unwrap());
     assert_eq!(whole, other, "threads and batch change nothing");
+    assert!(whole.contains("closed_shell"), "the file says how it was made");
     let [before, after] =
         ["once", "whole"].map(|name| symbols(&folder.join(format!("{name}.extxyz"))));
     let sizes = |all: &[Vec<String>]| all.iter().map(Vec::len).collect::<Vec<_>>();

@@ -76,15 +76,14 @@ impl SampleArgs {
         let bar = SharedProgress::new("sample", count as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let seed = Seed(self.seed);
+        let draws = Draws { trained: &trained, request: &request, batch: self.batch };
         let drawn = pool.install(|| match self.closed_shell {
-            None => draw(&trained, &request, seed, count, self.batch, &finished),
-            Some(times) => {
-                let draws = Draws { trained: &trained, request: &request, batch: self.batch };
-                draws.until(closed_shell, (seed, times), count, &finished)
-            }
+            None => draws.once(seed, count, &finished),
+            Some(times) => draws.until(closed_shell, (seed, times), count, &finished),
         })?;
         bar.finish();
-        let own = [("request", serde_json::to_string(&self.request)?)];
+        let again = self.closed_shell.map(|times| ("closed_shell", times.to_string()));
+        let own = [("request", serde_json::to_string(&self.request)?)].into_iter().chain(again);
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         let molecules: Vec<Molecule> = drawn.molecules.into_iter().flatten().collect();
         let failed = count - molecules.len();
@@ -129,30 +128,14 @@ pub fn with_bonds_if_held(molecules: Vec<Molecule>, out: &Path) -> Result<Vec<Mo
 }
 
 /// Molecules in the order of their numbers; nothing where a sample is none.
-pub struct Drawn {
-    pub molecules: Vec<Option<Molecule>>,
+struct Drawn {
+    molecules: Vec<Option<Molecule>>,
     /// Network evaluations per sample.
-    pub evaluations: f64,
+    evaluations: f64,
 }
 
 fn closed_shell(molecule: &Molecule) -> bool {
     perceive(molecule).is_closed_shell()
-}
-
-/// `count` molecules from `trained`, as requested, on the current pool.
-///
-/// # Errors
-/// Those of network and sampler.
-pub fn draw(
-    trained: &Trained,
-    request: &Request,
-    seed: Seed,
-    count: usize,
-    batch: usize,
-    finished: &(dyn Fn(usize) + Sync),
-) -> Result<Drawn> {
-    let draws = Draws { trained, request, batch };
-    draws.of(&request.draw(seed, count), &(0..count).collect::<Vec<_>>(), seed, finished)
 }
 
 /// What all draws of a run have in common.
@@ -163,6 +146,12 @@ struct Draws<'a> {
 }
 
 impl Draws<'_> {
+    /// `count` molecules, as requested, on the current pool.
+    fn once(&self, seed: Seed, count: usize, finished: &(dyn Fn(usize) + Sync)) -> Result<Drawn> {
+        let places: Vec<usize> = (0..count).collect();
+        self.of(&self.request.draw(seed, count), &places, seed, finished)
+    }
+
     /// The molecules of `places` among `makes`; nothing in the other places.
     fn of(
         &self,
@@ -203,7 +192,7 @@ impl Draws<'_> {
             if open.is_empty() {
                 break;
             }
-            // Odd, so that no two rounds of a seed, and few of two seeds, share their noise.
+            // Seeds far apart: the next ones are those of other runs.
             let seed = Seed(seed.0.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
             let Drawn { mut molecules, evaluations } = self.of(&makes, &open, seed, &|_| {})?;
             drawn.evaluations += evaluations * open.len() as f64 / count as f64;
@@ -215,8 +204,7 @@ impl Draws<'_> {
             for (&place, _) in open.iter().zip(&fits).filter(|(_, fits)| **fits) {
                 drawn.molecules[place] = molecules[place].take();
             }
-            let mut fits = fits.into_iter();
-            open.retain(|_| !fits.next().unwrap_or(false));
+            open.retain(|&place| drawn.molecules[place].is_none());
         }
         Ok(drawn)
     }

@@ -6,7 +6,6 @@ use super::Simd;
 ///
 /// A long chain of dependent operations, as an exponential with its division, leaves a processor idle
 /// between its links; two chains side by side fill the gaps.
-#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub(crate) struct Twice<V>(V, V);
 
