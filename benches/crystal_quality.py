@@ -145,7 +145,7 @@ def retrieval(bench):
     test, out = bench.data("mp_20/test"), bench.path("retrieved.extxyz.gz")
     retrieve = lambda pool, like, count, by: bench.langevin(
         "retrieve", *pool, "--like", like, "--count", count, "--by", by, "--fill-unknown", "--out", out)
-    for by in ("mendeleev", "chemistry"):
+    for by in ("mendeleev", "chemistry", "agreement"):
         for count in (1, 20):
             retrieve(bench.pool(), test, count, by)
             bench.matched(f"MP-20 test, {count} template{'s' * (count > 1)} of MP-20-R by {by}, no training",
@@ -172,7 +172,7 @@ def templates(bench):
         made, _ = bench.sample(test, 1, "--steps", steps, *bench.pool(), "--fill-unknown", *keep)
         best = steps == 10 and bool(keep)
         kept = ", its symmetry kept" if keep else ""
-        bench.matched(f"MP-20 test, flow from 1 template by chemistry{kept}, {steps} evaluations",
+        bench.matched(f"MP-20 test, flow from 1 template by agreement{kept}, {steps} evaluations",
                       bench.match(made, test, "--prediction"), rate=70 if best else None, rmse=0.033 if best else None,
                       peer="no training: the rows of templates" if best else None, known=known)
         if best:

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use langevin_core::{Domain, Error, Purpose, Rng, SampleId, Seed, State};
 use langevin_crystals::base::TemplateBase;
-use langevin_crystals::baselines::{Likeness, Template, Templates};
+use langevin_crystals::baselines::{Template, Templates};
 use langevin_crystals::element::Element;
 use langevin_crystals::orbits::Orbits;
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::makes::Make;
@@ -21,7 +22,7 @@ use crate::refused;
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct StartArgs {
     /// Known crystals, at which the paths of a model that was trained from templates begin: sample i of a
-    /// composition at its i-th nearest. May be given again for further files.
+    /// composition at the i-th of those that `retrieve` gives. May be given again for further files.
     #[arg(long, value_name = "FILE")]
     pool: Vec<PathBuf>,
     /// Begin at noise where no structure with such numbers of atoms is known, and say how often.
@@ -126,15 +127,15 @@ impl Start {
     ) -> langevin_core::Result<Vec<Begun>> {
         let classes = chunk.x.part(SPECIES_FACTOR).to_vec2::<u32>().map_err(Error::from)?;
         let most = chunk.places.iter().map(|&place| makes[place].nth + 1).max().unwrap_or(1);
-        let mut rows = Vec::with_capacity(classes.len());
         // Samples of one composition follow each other: what was found for one serves the next.
-        let mut last: Option<(&Vec<u32>, Vec<Template>)> = None;
-        for (row, (classes, &place)) in classes.iter().zip(&chunk.places).enumerate() {
-            if last.as_ref().is_none_or(|(other, _)| *other != classes) {
-                let species = elements(classes, domain);
-                last = Some((classes, self.templates.nearest(&species, most, Likeness::Chemistry)));
-            }
-            let (_, found) = last.as_ref().expect("it was just set");
+        let runs: Vec<&[Vec<u32>]> = classes.chunk_by(|a, b| a == b).collect();
+        let found: Vec<Vec<Template>> = runs
+            .par_iter()
+            .map(|run| self.templates.agreed(&elements(&run[0], domain), most))
+            .collect();
+        let found = runs.iter().zip(&found).flat_map(|(run, found)| run.iter().map(move |_| found));
+        let mut rows = Vec::with_capacity(classes.len());
+        for (row, (found, &place)) in found.zip(&chunk.places).enumerate() {
             rows.push(match found.get(makes[place].nth).or(found.last()) {
                 Some(template) => {
                     let crystal = self.templates.relabelled(template);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use langevin_transport::{Assigner, CostView};
 
 use crate::element::Element;
+use crate::matcher::Matcher;
+use crate::ranking;
 use crate::record::Crystal;
 use crate::traits::Traits;
 
@@ -68,6 +70,12 @@ impl Likeness {
     }
 }
 
+/// So many of the nearest templates vote.
+const VOTERS: usize = 12;
+/// A template that is farther than the nearest by this much has 1/e of its vote. Both numbers are round ones near the
+/// best on validation rows of MP-20.
+const VOTE_RANGE: f64 = 1.6;
+
 /// Elements with their numbers of atoms, the most frequent first.
 type Counts = Vec<(Element, usize)>;
 
@@ -118,6 +126,21 @@ impl Templates {
         all.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         all.truncate(most);
         all
+    }
+
+    /// The `most` templates to try first for a cell of `species`: those by chemistry, of which the 12 nearest vote on the
+    /// structure with weights exp(−(d − d₁)/1.6), d₁ the distance of the nearest. See [`ranking::voted`].
+    ///
+    /// Neighbours that crystallise alike say more than the nearest one alone, which may be a rare polymorph.
+    pub fn agreed(&self, species: &[Element], most: usize) -> Vec<Template> {
+        let mut found = self.nearest(species, most.max(VOTERS), Likeness::Chemistry);
+        let farther = found.split_off(found.len().min(VOTERS));
+        let crystals: Vec<Crystal> = found.iter().map(|template| self.relabelled(template)).collect();
+        let least = found.first().map_or(0.0, |template| template.distance);
+        let weight = |template: &Template| (-(template.distance - least) / VOTE_RANGE).exp();
+        let weights: Vec<f64> = found.iter().map(weight).collect();
+        let order = ranking::voted(&Matcher::prediction(), &crystals, &weights).into_iter();
+        order.map(|i| found[i].clone()).chain(farther).take(most).collect()
     }
 
     /// The crystal of `template` with its elements exchanged; its cell as it is.
