@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use langevin_crystals::stoichiometry::Stoichiometry;
+
 use super::domain::Domain;
 
 const CRYSTALS: Domain = Domain("crystals");
@@ -155,8 +157,23 @@ fn constraints_are_kept_exactly() {
     let allowed =
         |element: &&langevin_crystals::element::Element| ["Cs", "Cl"].contains(&element.symbol());
     assert!(salts.iter().flat_map(|crystal| crystal.species()).all(|one| allowed(&one)));
+    // Of any elements, but three atoms of one and one each of two others; as in the data if nothing is said.
+    let of = |crystal: &langevin_crystals::record::Crystal| {
+        Stoichiometry::of(crystal.species()).to_string()
+    };
+    assert!(sample(&["--stoichiometry", "ABX3"]).iter().all(|crystal| of(crystal) == "ABC3"));
+    let known = ["AB", "ABC3"];
+    assert!(sample(&[]).iter().all(|crystal| known.contains(&of(crystal).as_str())));
+    assert!(sample(&["--system", "Cs-Cl"]).iter().all(|crystal| of(crystal) == "AB"));
+    let free = ["--stoichiometry", "free", "--atoms", "5"];
+    assert!(sample(&free).iter().any(|crystal| !known.contains(&of(crystal).as_str())));
     for (args, message) in [
-        (&["--formula", "SrTiO3", "--space-group", "231"][..], "found 231, allowed: 1 to 230"),
+        (&["--stoichiometry", "AB9"][..], "--stoichiometry: found no AB9 of such a size"),
+        (&["--stoichiometry", "AB", "--atoms", "5"], "found no AB of such a size"),
+        (&["--stoichiometry", "ABC3", "--system", "Cs-Cl"], "of at most 2 elements"),
+        (&["--stoichiometry", "SrTiO3"], "a capital letter for each element"),
+        (&["--stoichiometry", "AB", "--formula", "CsCl"], "--stoichiometry"),
+        (&["--formula", "SrTiO3", "--space-group", "231"], "found 231, allowed: 1 to 230"),
         (&["--space-group", "221"], "--space-group: found no composition"),
         (&["--formula", "SrTiO3", "--space-group", "227"], "3 O, 1 Ti, 1 Sr"),
         (&["--system", "Cs-Xx"], "--system Cs-Xx"),

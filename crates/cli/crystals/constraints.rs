@@ -8,9 +8,12 @@ use langevin_core::{Domain, Purpose, Rng, SampleId, Seed, State};
 use langevin_crystals::constraint::Constraint;
 use langevin_crystals::element::Element;
 use langevin_crystals::lattice::Lattice;
+use langevin_crystals::makeup::Odds;
 use langevin_crystals::orbits::Orbits;
+use langevin_crystals::partition::Partition;
 use langevin_crystals::record::Crystal;
 use langevin_crystals::space::{Crystals, LATTICE_FACTOR};
+use langevin_crystals::stoichiometry::Stoichiometry;
 use langevin_crystals::wyckoff::{SpaceGroup, Ways};
 use serde::Serialize;
 
@@ -38,13 +41,27 @@ pub struct Constraints {
     group: Option<SpaceGroup>,
     volume: Option<f64>,
     elements: Option<Arc<Vec<bool>>>,
+    odds: BTreeMap<Stoichiometry, Odds>,
     seed: Seed,
 }
 
 /// Draws of a structure whose atoms fall on each other, before it is given up.
 const TRIES: u32 = 100;
 
+// Steps of the purpose of references: 0 to 2 make reference samples, what they are made of and the noise of templates.
+const STRUCTURE_STEP: u32 = 3;
+const ELEMENTS_STEP: u32 = STRUCTURE_STEP + TRIES;
+
 impl ConstraintArgs {
+    /// How many elements crystals may have, where the model chooses them.
+    ///
+    /// # Errors
+    /// As [`ConstraintArgs::plan`].
+    pub fn most_elements(&self, domain: &Crystals) -> Result<usize> {
+        let allowed = self.system.as_ref().map(|system| allowed(system, domain)).transpose()?;
+        Ok(allowed.map_or(domain.elements.len(), |all| all.iter().filter(|&&may| may).count()))
+    }
+
     /// Whether a space group is asked for.
     pub fn has_group(&self) -> bool {
         self.space_group.is_some()
@@ -57,7 +74,8 @@ impl ConstraintArgs {
     pub fn plan(&self, domain: &Crystals, makes: &[Make], seed: Seed) -> Result<Constraints> {
         let group = self.space_group.map(|number| group(number, domain, makes)).transpose()?;
         let elements = self.system.as_ref().map(|system| allowed(system, domain)).transpose()?;
-        Ok(Constraints { group, volume: self.volume, elements: elements.map(Arc::new), seed })
+        let odds = domain.makeup.odds(&domain.elements);
+        Ok(Constraints { group, volume: self.volume, elements: elements.map(Arc::new), odds, seed })
     }
 }
 
@@ -114,9 +132,15 @@ fn counts(make: &Make, domain: &Crystals) -> BTreeMap<Element, usize> {
 }
 
 impl Constraints {
-    /// The constraint of a sample that has `orbits`.
-    pub fn of(&self, orbits: Option<Arc<Orbits>>) -> Constraint {
-        Constraint { orbits, volume: self.volume, elements: self.elements.clone() }
+    /// The constraint of the sample at `place`, which is to be `make` and has `orbits`.
+    pub fn of(&self, (place, make): (usize, &Make), orbits: Option<Arc<Orbits>>) -> Constraint {
+        let partition = make.stoichiometry.as_ref().map(|stoichiometry| {
+            let ids = vec![SampleId(place as u64)];
+            let mut rng = Rng::new(self.seed, Purpose::Reference, ids, ELEMENTS_STEP);
+            let odds = &self.odds[stoichiometry];
+            Arc::new(Partition::new(stoichiometry, odds, || rng.uniforms()[0]))
+        });
+        Constraint { orbits, volume: self.volume, elements: self.elements.clone(), partition }
     }
 
     /// `chunk`, its samples at random structures of the group, with their orbits; where there is no group, as it is.
@@ -168,9 +192,8 @@ impl Constraints {
         lattice: &Lattice,
     ) -> Option<(Crystal, Orbits)> {
         (0..TRIES).find_map(|attempt| {
-            // Steps 0 to 2 of this purpose make reference samples, their sizes and the noise of templates.
             let ids = vec![SampleId(place as u64)];
-            let mut rng = Rng::new(self.seed, Purpose::Reference, ids, 3 + attempt);
+            let mut rng = Rng::new(self.seed, Purpose::Reference, ids, STRUCTURE_STEP + attempt);
             let mut u = || rng.uniforms()[0];
             let occupied = ways.draw(&mut u);
             group.random_structure(&occupied, lattice, &mut u)

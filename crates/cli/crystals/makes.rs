@@ -1,8 +1,10 @@
-//! What samples are made of: compositions, or numbers of atoms as frequent as in the training data.
+//! What samples are made of: compositions, or stoichiometries or numbers of atoms as frequent as in the training data.
 
 use anyhow::Result;
 use langevin_core::{Purpose, Rng, Seed};
+use langevin_crystals::makeup::Cells;
 use langevin_crystals::space::Crystals;
+use langevin_crystals::stoichiometry::Stoichiometry;
 
 use super::compositions::AskedCell;
 use crate::refused;
@@ -15,16 +17,51 @@ pub struct Make {
     pub atoms: usize,
     /// A species for each; nothing where the model makes them.
     pub species: Option<Vec<u32>>,
+    /// How many atoms are of one element each, where that alone is known.
+    pub stoichiometry: Option<Stoichiometry>,
     /// Which of the samples of its composition it is, from 0.
     pub nth: usize,
+}
+
+/// How many atoms of each element crystals of any composition have: `--stoichiometry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    /// As frequent as in the training data.
+    Data,
+    /// As the network makes them.
+    Free,
+    /// This one, in cells of one or several units.
+    Of(Stoichiometry),
+}
+
+impl std::str::FromStr for Pattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "data" => Ok(Self::Data),
+            "free" => Ok(Self::Free),
+            text => text.parse().map(Self::Of).map_err(|error| format!("{error}, or data or free")),
+        }
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Data => f.write_str("data"),
+            Self::Free => f.write_str("free"),
+            Self::Of(stoichiometry) => stoichiometry.fmt(f),
+        }
+    }
 }
 
 /// What is asked for.
 pub enum Makes {
     /// As many samples of each of these, one after the other.
     Each(Vec<Make>),
-    /// Sizes with their weights.
-    Sizes(Vec<(usize, u64)>),
+    /// One of these, by their weights.
+    Any(Vec<(Make, u64)>),
 }
 
 impl Makes {
@@ -41,23 +78,59 @@ impl Makes {
     /// # Errors
     /// If it has none of such a size.
     pub fn of_sizes(atoms: Option<SizeRange>, domain: &Crystals) -> Result<Self> {
-        let fits = |size: usize| atoms.is_none_or(|atoms| atoms.holds(size));
-        let sizes = domain.sizes.iter().filter(|&(&size, _)| fits(size));
-        let sizes: Vec<(usize, u64)> = sizes.map(|(&size, &count)| (size, count)).collect();
-        if sizes.is_empty() {
+        let sizes = domain.sizes.iter().filter(|&(&size, _)| fits(atoms, size));
+        let makes: Vec<(Make, u64)> = sizes.map(|(&size, &count)| (any(size), count)).collect();
+        if makes.is_empty() {
             let (least, most) = bounds(domain);
             return refused(format!(
                 "--atoms: found no crystal of such a size in the training data, allowed: {least} to {most}"
             ));
         }
-        Ok(Self::Sizes(sizes))
+        Ok(Self::Any(makes))
+    }
+
+    /// Samples of any composition of at most `most` elements, their stoichiometries, of sizes within `atoms`, as frequent
+    /// as in the training data; where one is `asked` for, those of its proportions.
+    ///
+    /// # Errors
+    /// If it has none of these; a model that does not tell those of its data.
+    pub fn of_stoichiometries(
+        atoms: Option<SizeRange>,
+        asked: Option<&Stoichiometry>,
+        most: usize,
+        domain: &Crystals,
+    ) -> Result<Self> {
+        if domain.makeup.is_empty() {
+            return refused(
+                "--stoichiometry: found a model that does not tell those of its data, allowed: free",
+            );
+        }
+        let wanted = asked.map(Stoichiometry::reduced);
+        let wants = |own: &Stoichiometry| {
+            let alike = wanted.as_ref().is_none_or(|wanted| *wanted == own.reduced());
+            alike && fits(atoms, own.atoms()) && own.counts().len() <= most
+        };
+        let make = |cells: &Cells| {
+            let own = &cells.stoichiometry;
+            let make = Make { stoichiometry: Some(own.clone()), ..any(own.atoms()) };
+            wants(own).then_some((make, cells.count))
+        };
+        let makes: Vec<(Make, u64)> = domain.makeup.cells().iter().filter_map(make).collect();
+        if makes.is_empty() {
+            let found = asked.map_or("crystal".into(), ToString::to_string);
+            return refused(format!(
+                "--stoichiometry: found no {found} of such a size and of at most {most} elements in the training data, \
+                 allowed: others, or free"
+            ));
+        }
+        Ok(Self::Any(makes))
     }
 
     /// The compositions, where there are any.
     pub fn each(&self) -> &[Make] {
         match self {
             Self::Each(makes) => makes,
-            Self::Sizes(_) => &[],
+            Self::Any(_) => &[],
         }
     }
 
@@ -65,7 +138,7 @@ impl Makes {
     pub fn compositions(&self) -> Option<usize> {
         match self {
             Self::Each(makes) => Some(makes.len()),
-            Self::Sizes(_) => None,
+            Self::Any(_) => None,
         }
     }
 
@@ -78,25 +151,33 @@ impl Makes {
                 };
                 makes.iter().flat_map(of).collect()
             }
-            Self::Sizes(sizes) => {
+            Self::Any(makes) => {
                 // Step 0 of this purpose makes the reference samples.
                 let ids = langevin_core::rng::ids(0, count);
                 let mut rng = Rng::new(seed, Purpose::Reference, ids, 1);
-                let total: u64 = sizes.iter().map(|(_, count)| count).sum();
+                let total: u64 = makes.iter().map(|(_, count)| count).sum();
                 let at = |u: f64| {
                     let mut below = (u * total as f64) as u64;
-                    let fits = |&&(_, count): &&(usize, u64)| {
+                    let fits = |&&(_, count): &&(Make, u64)| {
                         let found = below < count;
                         below = below.saturating_sub(count);
                         found
                     };
-                    let (atoms, _) = *sizes.iter().find(fits).unwrap_or(&sizes[sizes.len() - 1]);
-                    Make { atoms, species: None, nth: 0 }
+                    makes.iter().find(fits).unwrap_or(&makes[makes.len() - 1]).0.clone()
                 };
                 rng.uniforms().into_iter().map(at).collect()
             }
         }
     }
+}
+
+fn fits(atoms: Option<SizeRange>, size: usize) -> bool {
+    atoms.is_none_or(|atoms| atoms.holds(size))
+}
+
+/// So many atoms of any elements.
+fn any(atoms: usize) -> Make {
+    Make { atoms, species: None, stoichiometry: None, nth: 0 }
 }
 
 /// The smallest and the largest number of atoms that the model saw.
@@ -120,5 +201,6 @@ fn make(AskedCell { name, species }: &AskedCell, domain: &Crystals) -> Result<Ma
             "{name}: found {found} atoms, allowed: {allowed}, as the model saw"
         ));
     }
-    Ok(Make { atoms: species.len(), species: Some(domain.species_of(species)?), nth: 0 })
+    let classes = Some(domain.species_of(species)?);
+    Ok(Make { atoms: species.len(), species: classes, stoichiometry: None, nth: 0 })
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::compositions::{AskedCell, CompositionArgs};
 use super::constraints::{ConstraintArgs, Constraints};
-use super::makes::{Make, Makes};
+use super::makes::{Make, Makes, Pattern};
 use super::sample::Trained;
 use super::start::{Start, StartArgs};
 use crate::contrast::ContrastArgs;
@@ -46,6 +46,15 @@ pub struct RequestArgs {
     /// it, as frequent as there.
     #[arg(long, value_name = "N|MIN..MAX", conflicts_with_all = ["formula", "like"])]
     atoms: Option<SizeRange>,
+    /// How many atoms of each element crystals have where the model chooses the elements: ABC3, or data, as frequent as
+    /// in the training data (the default where the model tells them), or free, as the network makes them.
+    #[arg(long, value_name = "ABC3|data|free", conflicts_with_all = ["formula", "like"])]
+    #[serde(serialize_with = "shown")]
+    stoichiometry: Option<Pattern>,
+}
+
+fn shown<S: serde::Serializer>(pattern: &Option<Pattern>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_some(&pattern.as_ref().map(ToString::to_string))
 }
 
 /// The products of [`RequestArgs`] for one model.
@@ -91,7 +100,7 @@ impl RequestArgs {
                      allowed: one with method.give.species",
                 );
             }
-            None => Makes::of_sizes(self.atoms, domain)?,
+            None => self.of_any_composition(domain)?,
             Some(all) => Makes::of_cells(&all, domain)?,
         };
         let each = makes.each();
@@ -111,6 +120,21 @@ impl RequestArgs {
         let contrast = self.contrast.build()?;
         let tells = makes.compositions().is_some();
         Ok(Request { makes, start, constraints, values, contrast, tells })
+    }
+
+    fn of_any_composition(&self, domain: &Crystals) -> Result<Makes> {
+        let of_data = |asked| {
+            // An impossible size is named as such first.
+            Makes::of_sizes(self.atoms, domain)?;
+            let most = self.constraints.most_elements(domain)?;
+            Makes::of_stoichiometries(self.atoms, asked, most, domain)
+        };
+        match &self.stoichiometry {
+            Some(Pattern::Of(asked)) => of_data(Some(asked)),
+            Some(Pattern::Data) => of_data(None),
+            None if !domain.makeup.is_empty() => of_data(None),
+            Some(Pattern::Free) | None => Makes::of_sizes(self.atoms, domain),
+        }
     }
 }
 
@@ -180,8 +204,8 @@ impl Request {
                 }
             }
         };
-        let constraints: Vec<Constraint> =
-            orbits.into_iter().map(|orbits| self.constraints.of(orbits)).collect();
+        let of = |(&place, orbits)| self.constraints.of((place, &makes[place]), orbits);
+        let constraints: Vec<Constraint> = chunk.places.iter().zip(orbits).map(of).collect();
         // The noise of templates is no more symmetric than that of atoms.
         let x = domain.finished(&chunk.x, &constraints)?;
         Ok((Chunk { x, ..chunk }, constraints))

@@ -87,10 +87,7 @@ impl RetrieveArgs {
         }
         let templates = Templates::new(known);
         let made: Vec<Option<Vec<Crystal>>> = pool.install(|| {
-            cells
-                .par_iter()
-                .map(|cell| structures(&templates, cell, count, self.by))
-                .collect()
+            cells.par_iter().map(|cell| structures(&templates, cell, count, self.by)).collect()
         });
         let unknown = made.iter().filter(|made| made.is_none()).count();
         if let Some(first) = made.iter().position(Option::is_none)

@@ -8,14 +8,15 @@ use crate::element::Element;
 use crate::matcher::Matcher;
 use crate::ranking;
 use crate::record::Crystal;
+use crate::stoichiometry::Stoichiometry;
 use crate::traits::Traits;
 
 /// Known crystals by the numbers of atoms of their elements, whatever these are.
 #[derive(Debug, Clone)]
 pub struct Templates {
     crystals: Vec<Crystal>,
-    /// Places of the crystals with these counts, largest first: ABX₃ is [3, 1, 1].
-    by_counts: BTreeMap<Vec<usize>, Vec<usize>>,
+    /// Places of the crystals of each.
+    by_stoichiometry: BTreeMap<Stoichiometry, Vec<usize>>,
 }
 
 /// A known crystal that may be a composition's structure.
@@ -87,18 +88,14 @@ fn counts(species: &[Element]) -> Counts {
     counts
 }
 
-fn numbers(counts: &Counts) -> Vec<usize> {
-    counts.iter().map(|&(_, count)| count).collect()
-}
-
 impl Templates {
     /// To choose from `crystals`.
     pub fn new(crystals: Vec<Crystal>) -> Self {
-        let mut by_counts: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        let mut by_stoichiometry: BTreeMap<Stoichiometry, Vec<usize>> = BTreeMap::new();
         for (place, crystal) in crystals.iter().enumerate() {
-            by_counts.entry(numbers(&counts(crystal.species()))).or_default().push(place);
+            by_stoichiometry.entry(Stoichiometry::of(crystal.species())).or_default().push(place);
         }
-        Self { crystals, by_counts }
+        Self { crystals, by_stoichiometry }
     }
 
     /// The crystals.
@@ -108,14 +105,14 @@ impl Templates {
 
     /// Whether there is a template for a cell of `species`.
     pub fn know(&self, species: &[Element]) -> bool {
-        self.by_counts.contains_key(&numbers(&counts(species)))
+        self.by_stoichiometry.contains_key(&Stoichiometry::of(species))
     }
 
     /// The `most` nearest templates for a cell of `species`, nearest first; equally near ones in their order.
     /// None if no known crystal has these numbers of atoms.
     pub fn nearest(&self, species: &[Element], most: usize, likeness: Likeness) -> Vec<Template> {
         let wanted = counts(species);
-        let alike = self.by_counts.get(&numbers(&wanted)).into_iter().flatten();
+        let alike = self.by_stoichiometry.get(&Stoichiometry::of(species)).into_iter().flatten();
         let mut all: Vec<Template> = alike
             .map(|&place| {
                 let own = counts(self.crystals[place].species());
@@ -135,7 +132,8 @@ impl Templates {
     pub fn agreed(&self, species: &[Element], most: usize) -> Vec<Template> {
         let mut found = self.nearest(species, most.max(VOTERS), Likeness::Chemistry);
         let farther = found.split_off(found.len().min(VOTERS));
-        let crystals: Vec<Crystal> = found.iter().map(|template| self.relabelled(template)).collect();
+        let crystals: Vec<Crystal> =
+            found.iter().map(|template| self.relabelled(template)).collect();
         let least = found.first().map_or(0.0, |template| template.distance);
         let weight = |template: &Template| (-(template.distance - least) / VOTE_RANGE).exp();
         let weights: Vec<f64> = found.iter().map(weight).collect();

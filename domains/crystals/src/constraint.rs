@@ -1,4 +1,4 @@
-//! What samples must be exactly: of a symmetry, of a volume, of some elements.
+//! What samples must be exactly: of a symmetry, of a volume, of some elements, of a stoichiometry.
 
 use std::sync::Arc;
 
@@ -8,7 +8,11 @@ use langevin_core::{Denoiser, Estimate, Result, State, Times};
 use crate::geometry::{Vec3, plus, wrapped};
 use crate::lattice::{Lattice, LogCoordinates};
 use crate::orbits::Orbits;
+use crate::partition::{self, Partition};
 use crate::space::{COORDS_FACTOR, Crystals, LATTICE_FACTOR, SPECIES_FACTOR};
+
+/// Far below any logarithm of a probability, and finite: 0 · ∞ is no number.
+const IMPOSSIBLE: f64 = -1e4;
 
 /// What one sample must be.
 #[derive(Debug, Clone, Default)]
@@ -19,19 +23,22 @@ pub struct Constraint {
     pub volume: Option<f64>,
     /// For each element that the model knows, whether it may have it.
     pub elements: Option<Arc<Vec<bool>>>,
+    /// Which of its atoms are of one element.
+    pub partition: Option<Arc<Partition>>,
 }
 
 impl Constraint {
     /// Whether anything will do.
     pub fn is_none(&self) -> bool {
-        self.orbits.is_none() && self.volume.is_none() && self.elements.is_none()
+        let Self { orbits, volume, elements, partition } = self;
+        orbits.is_none() && volume.is_none() && elements.is_none() && partition.is_none()
     }
 }
 
 /// A denoiser whose estimates fulfil the constraints of their samples.
 ///
 /// Displacements of atoms have their part that breaks the symmetry removed, cells are brought to the symmetric one beside
-/// them and to their volume, elements that may not be are impossible. A rule that steps towards its estimates without
+/// them and to their volume, elements that may not be are impossible, groups of atoms have one element. A rule that steps towards its estimates without
 /// noise of its own then leads from a symmetric state to one; what is left in the cell, in whose chart symmetric cells
 /// are no plane, [`Constrained::finished`] removes.
 pub struct Constrained<'a, D> {
@@ -46,7 +53,21 @@ impl<'a, D: Denoiser> Constrained<'a, D> {
         Self { denoiser, domain, constraints }
     }
 
-    fn project(&self, estimate: &Estimate, row: impl Fn(usize) -> usize) -> Result<Estimate> {
+    /// What the network is to see: `x_t` with the elements that partitions know before the path does.
+    fn told(&self, x_t: &State, row: impl Fn(usize) -> usize) -> Result<State> {
+        if self.constraints.iter().all(|constraint| constraint.partition.is_none()) {
+            return Ok(x_t.clone());
+        }
+        let of = |i: usize| self.constraints[row(i)].partition.as_deref();
+        Ok(x_t.with_part(SPECIES_FACTOR, &partition::fill(x_t.part(SPECIES_FACTOR), of)?))
+    }
+
+    fn project(
+        &self,
+        x_t: &State,
+        estimate: &Estimate,
+        row: impl Fn(usize) -> usize,
+    ) -> Result<Estimate> {
         let of = |i: usize| &self.constraints[row(i)];
         let species = estimate.part(SPECIES_FACTOR);
         let n = species.dims()[1];
@@ -55,18 +76,24 @@ impl<'a, D: Denoiser> Constrained<'a, D> {
         })?;
         let cells = self.domain.map_cells(estimate.part(LATTICE_FACTOR), n, of)?;
         let allowed = (0..species.dims()[0]).map(|i| of(i).elements.as_deref());
-        let species = only(species, &allowed.collect::<Vec<_>>())?;
+        let mut species = only(species, &allowed.collect::<Vec<_>>())?;
+        if self.constraints.iter().any(|constraint| constraint.partition.is_some()) {
+            let of = |i: usize| of(i).partition.as_deref();
+            species = partition::decide(&species, x_t.part(SPECIES_FACTOR), IMPOSSIBLE, of)?;
+        }
         Ok(Estimate::new(vec![steps, cells, species]))
     }
 }
 
 impl<D: Denoiser> Denoiser for Constrained<'_, D> {
     fn denoise(&self, x_t: &State, t: &Times) -> Result<Estimate> {
-        self.project(&self.denoiser.denoise(x_t, t)?, |i| i)
+        let x_t = self.told(x_t, |i| i)?;
+        self.project(&x_t, &self.denoiser.denoise(&x_t, t)?, |i| i)
     }
 
     fn denoise_rows(&self, x_t: &State, t: &Times, rows: &[usize]) -> Result<Estimate> {
-        self.project(&self.denoiser.denoise_rows(x_t, t, rows)?, |i| rows[i])
+        let x_t = self.told(x_t, |i| rows[i])?;
+        self.project(&x_t, &self.denoiser.denoise_rows(&x_t, t, rows)?, |i| rows[i])
     }
 
     fn recalling<'b>(&'b self, previous: &Estimate) -> Option<Box<dyn Denoiser + 'b>> {
@@ -139,9 +166,8 @@ fn only(species: &Tensor, allowed: &[Option<&Vec<bool>>]) -> Result<Tensor> {
         return Ok(species.clone());
     }
     let k = species.dims()[2];
-    // Far below any logarithm of a probability, and finite: 0 · ∞ is no number.
     let low = |k: usize, allowed: Option<&Vec<bool>>| match allowed {
-        Some(allowed) if !allowed[k] => -1e4,
+        Some(allowed) if !allowed[k] => IMPOSSIBLE,
         _ => 0.0,
     };
     let floor = allowed.iter().flat_map(|&allowed| (0..k).map(move |k| low(k, allowed)));
@@ -198,7 +224,7 @@ mod tests {
         let orbits = Some(Arc::new(orbits));
         let only = Some(Arc::new(vec![false, true]));
         let held = Constraint { orbits, ..Constraint::default() };
-        let sized = Constraint { volume: Some(20.0), elements: only, orbits: None };
+        let sized = Constraint { volume: Some(20.0), elements: only, ..Constraint::default() };
         (domain, x, vec![held, sized])
     }
 

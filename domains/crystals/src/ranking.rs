@@ -21,7 +21,8 @@ struct Matches {
 impl Matches {
     fn of(matcher: &Matcher, crystals: &[Crystal]) -> Self {
         let count = crystals.len();
-        let reduced: Vec<Reduced> = crystals.iter().map(|crystal| matcher.reduce(crystal)).collect();
+        let reduced: Vec<Reduced> =
+            crystals.iter().map(|crystal| matcher.reduce(crystal)).collect();
         let mut distances = vec![None; count * count];
         for i in 0..count {
             distances[i * count + i] = Some(0.0);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::element::Element;
 use crate::geometry::Vec3;
 use crate::lattice::{Lattice, LogCoordinates};
+use crate::makeup::Makeup;
 use crate::property::Property;
 use crate::record::Crystal;
 
@@ -40,6 +41,9 @@ pub struct Crystals {
     pub cells: CellLaw,
     /// Crystals of each number of atoms.
     pub sizes: BTreeMap<usize, u64>,
+    /// What cells are made of; a model of an earlier version does not tell.
+    #[serde(default, skip_serializing_if = "Makeup::is_empty")]
+    pub makeup: Makeup,
     /// How fractional coordinates go to their reference.
     #[serde(default)]
     pub motion: Motion,
@@ -117,7 +121,7 @@ fn per_atom(mut k: LogCoordinates, atoms: usize) -> LogCoordinates {
 }
 
 impl Crystals {
-    /// Elements, cells and sizes of `crystals`; nothing if there are none.
+    /// Elements, cells, sizes and makeup of `crystals`; nothing if there are none.
     pub fn measured(crystals: &[Crystal]) -> Option<Self> {
         let (mut elements, mut sizes) = (Vec::new(), BTreeMap::new());
         for crystal in crystals {
@@ -127,8 +131,9 @@ impl Crystals {
             *sizes.entry(crystal.len()).or_default() += 1;
         }
         let cells = (!crystals.is_empty()).then(|| CellLaw::measured(crystals))?;
+        let makeup = Makeup::measured(crystals);
         let (motion, properties) = (Motion::default(), Vec::new());
-        Some(Self { elements, cells, sizes, motion, properties })
+        Some(Self { elements, cells, sizes, makeup, motion, properties })
     }
 
     /// A state with one sample of `atoms` atoms, all of it zero: it tells sizes.

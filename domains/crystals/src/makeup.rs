@@ -1,0 +1,169 @@
+//! What the cells of a set of crystals are made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::element::Element;
+use crate::record::Crystal;
+use crate::stoichiometry::Stoichiometry;
+
+/// Upper ends of the classes of parts that an element has of a cell's atoms.
+const PARTS: [f64; 6] = [0.15, 0.26, 0.35, 0.51, 0.7, 1.0];
+/// An element found in few cells is believed as after so many more that are as expected. Small: hundreds of elements and
+/// sizes that were never found must not add up.
+const PRIOR: f64 = 0.5;
+
+/// Stoichiometries of cells, and which elements they have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Makeup(Vec<Cells>);
+
+/// The cells of one stoichiometry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cells {
+    /// Their stoichiometry.
+    pub stoichiometry: Stoichiometry,
+    /// How many there are.
+    pub count: u64,
+    /// For each number of atoms that an element of them has, how often it is which.
+    elements: BTreeMap<usize, BTreeMap<Element, u64>>,
+}
+
+/// For each element of a stoichiometry, and each that a model knows, the logarithms of odds.
+pub type Odds = Vec<Vec<f64>>;
+
+/// `counts` of elements over what is expected of them by their `frequencies`, as after [`PRIOR`] more of which `prior` times
+/// as many are found.
+fn ratios(counts: &[u64], frequencies: &[f64], prior: &[f64]) -> Vec<f64> {
+    let total = counts.iter().sum::<u64>() as f64;
+    let of = |((&count, p), prior): ((&u64, &f64), &f64)| {
+        (count as f64 + PRIOR * prior) / (total * p + PRIOR)
+    };
+    counts.iter().zip(frequencies).zip(prior).map(of).collect()
+}
+
+/// The class of an element that has `size` atoms of a cell: by the cell's number of elements and its part.
+fn class(stoichiometry: &Stoichiometry, size: usize) -> (usize, usize) {
+    let part = size as f64 / stoichiometry.atoms() as f64;
+    let part = PARTS.iter().position(|&end| part <= end).unwrap_or(PARTS.len() - 1);
+    (stoichiometry.counts().len().min(5), part)
+}
+
+impl Makeup {
+    /// That of `crystals`.
+    pub fn measured(crystals: &[Crystal]) -> Self {
+        let mut all: BTreeMap<Stoichiometry, Cells> = BTreeMap::new();
+        for species in crystals.iter().map(Crystal::species) {
+            let stoichiometry = Stoichiometry::of(species);
+            let new = || Cells {
+                stoichiometry: stoichiometry.clone(),
+                count: 0,
+                elements: BTreeMap::new(),
+            };
+            let cells = all.entry(stoichiometry.clone()).or_insert_with(new);
+            cells.count += 1;
+            let mut counts: BTreeMap<Element, usize> = BTreeMap::new();
+            species.iter().for_each(|&element| *counts.entry(element).or_default() += 1);
+            for (element, size) in counts {
+                *cells.elements.entry(size).or_default().entry(element).or_default() += 1;
+            }
+        }
+        Self(all.into_values().collect())
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The cells of each stoichiometry.
+    pub fn cells(&self) -> &[Cells] {
+        &self.0
+    }
+
+    /// For each stoichiometry, each number of atoms in it and each of `elements`
+    /// `ln P(element | it has so many atoms of such a cell) / P(element | an atom of a cell as large)`.
+    ///
+    /// Where few are known it is nearer to that of elements which are such a part of any cell of as many elements, beside all
+    /// atoms.
+    pub fn odds(&self, elements: &[Element]) -> BTreeMap<Stoichiometry, Odds> {
+        let (mut all, none) = (vec![0; elements.len()], vec![0; elements.len()]);
+        let (mut as_large, mut alike) = (BTreeMap::new(), BTreeMap::new());
+        for (Cells { stoichiometry, .. }, size, own) in self.groups(elements) {
+            let large = as_large.entry(stoichiometry.atoms()).or_insert_with(|| none.clone());
+            let alike = alike.entry(class(stoichiometry, size)).or_insert_with(|| none.clone());
+            for (i, &count) in own.iter().enumerate() {
+                all[i] += count * size as u64;
+                large[i] += count * size as u64;
+                alike[i] += count;
+            }
+        }
+        let frequencies = |counts: &[u64], prior: &[f64]| -> Vec<f64> {
+            let total = counts.iter().sum::<u64>() as f64 + PRIOR;
+            let of = |(&count, prior): (&u64, &f64)| (count as f64 + PRIOR * prior) / total;
+            counts.iter().zip(prior).map(of).collect()
+        };
+        let all = frequencies(&all, &vec![1.0 / elements.len() as f64; elements.len()]);
+        let even = vec![1.0; elements.len()];
+        let mut odds: BTreeMap<Stoichiometry, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+        for (Cells { stoichiometry, .. }, size, own) in self.groups(elements) {
+            let prior = ratios(&alike[&class(stoichiometry, size)], &all, &even);
+            let usual = frequencies(&as_large[&stoichiometry.atoms()], &all);
+            let log = ratios(&own, &usual, &prior).into_iter().map(f64::ln).collect();
+            odds.entry(stoichiometry.clone()).or_default().insert(size, log);
+        }
+        let of = |(stoichiometry, of_size): (Stoichiometry, BTreeMap<usize, Vec<f64>>)| {
+            let odds = stoichiometry.counts().iter().map(|size| of_size[size].clone()).collect();
+            (stoichiometry, odds)
+        };
+        odds.into_iter().map(of).collect()
+    }
+
+    /// Every number of atoms of every stoichiometry, with the crystals in which each of `elements` has it.
+    fn groups(&self, elements: &[Element]) -> impl Iterator<Item = (&Cells, usize, Vec<u64>)> {
+        self.0.iter().flat_map(move |cells| {
+            cells.elements.iter().map(move |(&size, own)| {
+                let count = |element| own.get(element).copied().unwrap_or(0);
+                (cells, size, elements.iter().map(count).collect())
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lattice::Lattice;
+
+    fn crystal(symbols: &[&str]) -> Crystal {
+        let cube = Lattice::from_parameters([5.0; 3], [90.0; 3]).unwrap();
+        let species = symbols.iter().map(|symbol| symbol.parse().unwrap()).collect();
+        let frac = (0..symbols.len()).map(|i| [i as f64 / 4.0; 3]).collect();
+        Crystal::new(cube, species, frac).unwrap()
+    }
+
+    /// Of two CaF₂ and a CaO: fluorine has two of three, calcium one of three, oxygen neither.
+    #[test]
+    fn the_part_of_a_cell_tells_elements_apart() {
+        let crystals =
+            [crystal(&["Ca", "F", "F"]), crystal(&["O", "Ca"]), crystal(&["F", "F", "Ca"])];
+        let elements = ["O", "F", "Ca"].map(|symbol| symbol.parse().unwrap());
+        let makeup = Makeup::measured(&crystals);
+        assert_eq!(makeup.cells().len(), 2);
+        let odds = &makeup.odds(&elements)[&"AB2".parse().unwrap()];
+        // Atoms: 1, 4 and 3 of 8; of those of cells of three 0, 4 and 2.
+        let all = [1.0, 4.0, 3.0].map(|n| (n + PRIOR / 3.0) / (8.0 + PRIOR));
+        let usual =
+            [0.0, 4.0, 2.0].into_iter().zip(all).map(|(n, p)| (n + PRIOR * p) / (6.0 + PRIOR));
+        // Two atoms of such a cell are fluorine both times, and nothing else has such a part.
+        let found = [0.0, 2.0, 0.0];
+        let alike = found.into_iter().zip(all).map(|(n, p)| (n + PRIOR) / (2.0 * p + PRIOR));
+        let own = found.into_iter().zip(alike).zip(usual);
+        let want = own.map(|((n, prior), p)| f64::ln((n + PRIOR * prior) / (2.0 * p + PRIOR)));
+        for (found, want) in odds[0].iter().zip(want) {
+            assert!((found - want).abs() < 1e-12);
+        }
+        assert!(odds[0][1] > odds[0][2] && odds[1][2] > odds[1][1]);
+    }
+}
