@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What the shipped model of rain reaches: writes docs/results/climate_quality.json.
+"""What the shipped models of rain reach: writes docs/results/climate_quality.json, or climate_flow.json.
 
-    python benches/climate_quality.py --data DATA --machine MACHINE --date DATE [--model MODEL] [--members 16]
+    python benches/climate_quality.py --data DATA --machine MACHINE --date DATE [--flow mrms_flow] [--members 16]
 
 DATA holds the radar and model files. Test tiles are those of climate_floors.py, at other factors than 8 every
 fourth of them. For a factor that is no whole number
 they are cut to 121 by 121 cells, 22 by 22 coarse ones of 5.5. `fixed + bicubic` is the same model asked for its middle
-factor, 8, and bicubic interpolation to the grid that is wanted. Needs netCDF4 and numpy.
+factor, 8, and bicubic interpolation to the grid that is wanted. With --flow that model and the first one make the same
+tiles, every fourth at factor 8. Needs netCDF4 and numpy.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import netCDF4
 import numpy as np
@@ -83,14 +85,14 @@ class Bench:
         self.rows.append({"what": what, "value": round(float(value), 4), "unit": "", **more})
         print(what, self.rows[-1]["value"], more, flush=True)
 
-    def model(self, factor, name, more=()):
-        how = ["--model", self.args.model, "--members", self.args.members]
+    def model(self, factor, name, more=(), model=None):
+        how = ["--model", model or self.args.model, "--members", self.args.members]
         made = self.path("made.nc")
         self.downscale(how, factor, made, more)
         found = self.score(made)
         for score, bar, holds in BARS:
             given = {"bar": bar, "holds": bool(holds(found[score]))} if name == "MRMS x8" else {}
-            self.row(f"{name}, the model: {score}", found[score], **given)
+            self.row(f"{name}, {model or 'the model'}: {score}", found[score], **given)
         return found["CRPS, fair"]
 
     def others(self, factor, name, more=()):
@@ -125,7 +127,7 @@ class Bench:
         langevin("climate", "regrid", "--input", self.path("made.nc"), "--like", self.path("coarse.nc"), "--out", back)
         coarse = field(self.path("coarse.nc"))
         off = np.abs(field(back) - coarse[:, None]).max() / coarse.max()
-        self.row("MRMS x8, the model: mass violation", 0, bar="< 1e-5", holds=bool(off < 1e-5))
+        self.row(f"MRMS x8, {self.args.flow or 'the model'}: mass violation", 0, bar="< 1e-5", holds=bool(off < 1e-5))
         self.rows[-1]["value"] = float(f"{off:.1e}")
 
 
@@ -147,6 +149,21 @@ def mrms(bench, all_tiles):
             continue
         fixed = bench.fixed(factor, name)
         bench.row(f"{name}: CRPS of the model over that of x8 and bicubic", crps / fixed, bar="< 1", holds=bool(crps < fixed))
+
+
+def flow(bench, tiles):
+    """A flow in several steps and the generator of one step, on the same tiles at x8."""
+    climate_floors.write(bench.path("fine.nc"), tiles[::bench.args.every])
+    langevin("climate", "regrid", "--input", bench.path("fine.nc"), "--coarsen", 8, "--out", bench.path("coarse.nc"))
+    name = f"MRMS x8, tile 1 of {bench.args.every}"
+    bench.row(f"{name}: tiles", len(tiles[::bench.args.every]))
+    for steps in (5, 10, 20):
+        start = time.monotonic()
+        bench.model(8, f"{name}, {steps} evaluations", ["--steps", steps], bench.args.flow)
+        fields = len(tiles[::bench.args.every]) * bench.args.members
+        bench.row(f"{name}, {steps} evaluations: members in a second", fields / (time.monotonic() - start))
+    bench.mass()
+    bench.model(8, name, model=bench.args.model)
 
 
 def knmi(bench):
@@ -193,19 +210,25 @@ def main():
     for name in ("--data", "--machine", "--date"):
         parser.add_argument(name, required=True)
     parser.add_argument("--model", default="mrms")
+    parser.add_argument("--flow", help="a model of several steps, to measure instead")
     parser.add_argument("--members", type=int, default=16)
     parser.add_argument("--every", type=int, default=4, help="at other factors than 8 every so manyth tile")
-    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "climate_quality.json"))
+    parser.add_argument("--out", help="by default docs/results/climate_quality.json or climate_flow.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, folder)
         tiles = climate_floors.tiles(os.path.join(args.data, "mrms_preciprate_conus_20190610.nc"))
-        mrms(bench, tiles)
-        knmi(bench)
-        arome(bench)
-    command = "python benches/climate_quality.py --data DATA --machine MACHINE --date DATE"
+        if args.flow:
+            flow(bench, tiles)
+        else:
+            mrms(bench, tiles)
+            knmi(bench)
+            arome(bench)
+    topic = "climate_flow" if args.flow else "climate_quality"
+    out = args.out or os.path.join(ROOT, "docs", "results", f"{topic}.json")
+    command = f"python benches/climate_quality.py --data DATA{' --flow mrms_flow' if args.flow else ''} --machine MACHINE --date DATE"
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
-    results_file.write(args.out, "climate_quality", command, version, args.machine, args.date, bench.rows)
+    results_file.write(out, topic, command, version, args.machine, args.date, bench.rows)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ DATA holds the folders perov_5, mp_20 and carbon_24_unique, tables with a column
     perov        perov-5 test, compositions known: 1 and 20 samples, and the curve over evaluations
     retrieval    templates without training: MP-20 test from the reduced training set, carbon-24, perov-5
     templates    the flow that begins at templates, MP-20 test; --model its run or file
-    prediction   the flow that begins at noise, MP-20 test, and candidates ranked with confidences
-    denovo       10,000 crystals of any composition
+    prediction   the flow that begins at noise, MP-20 test
+    confidence   its candidates ranked, with the confidences that the model carries
+    denovo       10,000 crystals of any composition, with stoichiometries of the data, and a fifth of them without
+    carbon       the flow of configs/crystals/carbon24.toml, carbon-24 unique test
 
 Matching is that of pymatgen with stol 0.5, ltol 0.3, angle_tol 10, nothing filtered, unless said otherwise. Only
 Python's own library is needed.
@@ -85,12 +87,15 @@ class Bench:
         self.row(f"{what}: match rate", 100 * share, bar=rate, peer=peer, spread=spread)
         self.row(f"{what}: RMSE", numbers["RMSE"], "(V/N)^(1/3)", bar=rmse, at_least=False)
 
-    def known(self, table):
-        """The rows of a table whose elements the model knows, and their share: the others are misses."""
+    def header(self):
+        """What the model file tells beside its weights."""
         model = self.args.model if os.path.isfile(self.args.model) else os.path.join(self.args.model, "model.safetensors")
         with open(model, "rb") as file:
-            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        elements = set(json.loads(header["__metadata__"]["domain"])["elements"])
+            return json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))["__metadata__"]
+
+    def known(self, table):
+        """The rows of a table whose elements the model knows, and their share: the others are misses."""
+        elements = set(json.loads(self.header()["domain"])["elements"])
         rows = list(csv.reader(gzip.open(table, "rt")))
         formula = rows[0].index("pretty_formula")
         kept = [row for row in rows[1:] if set(re.findall("[A-Z][a-z]?", row[formula])) <= elements]
@@ -199,14 +204,14 @@ def prediction(bench):
         rates[steps] = 100 * found["match rate"]
         bench.matched(f"MP-20 test, {found['references']:.0f} rows, 1 sample, {steps} evaluations", found)
     bench.row("MP-20 test, lost with 50 evaluations against 250", rates[250] - rates[50], "points", bar=1, at_least=False)
-    # The rows that the config holds out, of both files one after the other: calibrated there, tried on the test set.
-    counts = [sum(1 for _ in csv.reader(gzip.open(bench.data(name), "rt"))) - 1 for name in ("mp_20/train_partial", "mp_20/val")]
-    total, out = sum(counts), bench.args.hold_out
-    held = lambda i: (i + 1) * out // total > i * out // total
-    learn, _ = bench.known(bench.subset("mp_20/val", lambda i, _: held(i + counts[0]), "held.csv.gz"))
+
+
+def confidence(bench):
+    """20 candidates of some test rows in order, with the confidences that the model carries, learnt on rows held out."""
+    some, _ = bench.known(bench.subset("mp_20/test", lambda i, n: i % -(-n // bench.args.some) == 0, "some.csv.gz"))
     calibration = bench.path("calibration.json")
-    made, _ = bench.sample(learn, 20, "--seed", 1)
-    bench.numbers("rank", made, "--candidates", 20, "--against", learn, "--calibrate", calibration)
+    with open(calibration, "w") as file:
+        file.write(bench.header()["calibration"])
     made, _ = bench.sample(some, 20, "--seed", 2)
     found = bench.numbers("rank", made, "--candidates", 20, "--against", some, "--calibration", calibration)
     what = f"MP-20 test, some {bench.args.some} rows, 20 samples"
@@ -221,10 +226,11 @@ def prediction(bench):
 def denovo(bench):
     out, train = bench.path("made.extxyz.gz"), ["mp_20/train_partial", "mp_20/val"]
     known = [x for name in train for x in ("--train", bench.data(name))]
-    for pattern, how in (("data", "stoichiometries of the data"), ("free", "stoichiometries of the network")):
-        bench.langevin("sample", bench.args.model, "--count", bench.args.count, "--stoichiometry", pattern, "--out", out)
+    for pattern, count, how in (("data", bench.args.count, "stoichiometries of the data"),
+                                ("free", bench.args.count // 5, "stoichiometries of the network")):
+        bench.langevin("sample", bench.args.model, "--count", count, "--stoichiometry", pattern, "--out", out)
         found = bench.numbers("evaluate", out, "--against", bench.data("mp_20/test"), *known)
-        what, best = f"MP-20-R, {bench.args.count} crystals, {how}", pattern == "data"
+        what, best = f"MP-20-R, {count} crystals, {how}", pattern == "data"
         bars = {"structurally valid": 99.5, "compositionally valid (smact14)": 83} if best else {}
         for name in ("structurally valid", "compositionally valid (smact14)", "valid", "unique", "novel", "unique and novel"):
             bench.row(f"{what}: {name}", 100 * found[name], bar=bars.get(name))
@@ -234,7 +240,16 @@ def denovo(bench):
                   peer="DiffCSP: 0.3398")
 
 
-PARTS = {part.__name__: part for part in (validity, perov, retrieval, templates, prediction, denovo)}
+def carbon(bench):
+    """As many structures as the test split of carbon-24-unique has, of its sizes, all against all."""
+    test = bench.data("carbon_24_unique/test")
+    made, _ = bench.sample(test, 1, "--steps", 50)
+    found = bench.match(made, test, "--prediction", "--all")
+    bench.row("carbon-24 unique test, flow from noise, as many samples, 50 evaluations: METRe", 100 * found["METRe"])
+    bench.row("carbon-24 unique test, flow from noise, as many samples, 50 evaluations: cRMSE", found["cRMSE"], "(V/N)^(1/3)")
+
+
+PARTS = {part.__name__: part for part in (validity, perov, retrieval, templates, prediction, confidence, denovo, carbon)}
 
 
 def main():
@@ -244,7 +259,6 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=10_000, help="crystals of denovo")
     parser.add_argument("--some", type=int, default=1000, help="test rows of the curve and of ranked candidates")
-    parser.add_argument("--hold-out", type=int, default=600, help="as data.hold_out of the model's config")
     parser.add_argument("--many-anneal", type=float, default=1, help="annealing where the best of 20 counts")
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
@@ -257,7 +271,7 @@ def main():
         PARTS[args.part](bench)
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     model = f" --model {os.path.relpath(args.model, ROOT)}" if args.model else ""
-    some = f" --some {args.some}" if args.part == "prediction" else ""
+    some = f" --some {args.some}" if args.part in ("prediction", "confidence") else ""
     command = f"python benches/crystal_quality.py {args.part} --data DATA{model}{some}"
     results_file.write(out, topic, command, version, args.machine, args.date, bench.rows)
 

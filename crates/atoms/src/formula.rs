@@ -55,7 +55,8 @@ impl Formula {
     }
 }
 
-fn gcd(a: usize, b: usize) -> usize {
+/// The greatest common divisor; of a number and 0 that number.
+pub fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

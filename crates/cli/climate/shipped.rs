@@ -7,8 +7,10 @@ use anyhow::Result;
 use super::experiment::ClimateExperiment;
 use crate::trained::{Shipped, Trained};
 
-const MODELS: [Shipped; 1] =
-    [("mrms", include_bytes!("../../../models/mrms.safetensors").as_slice())];
+const MODELS: [Shipped; 2] = [
+    ("mrms", include_bytes!("../../../models/mrms.safetensors").as_slice()),
+    ("mrms_flow", include_bytes!("../../../models/mrms_flow.safetensors").as_slice()),
+];
 
 /// The model that `path` stands for, and its hash.
 ///

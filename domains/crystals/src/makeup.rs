@@ -33,6 +33,13 @@ pub struct Cells {
 /// For each element of a stoichiometry, and each that a model knows, the logarithms of odds.
 pub type Odds = Vec<Vec<f64>>;
 
+/// `counts` of elements as frequencies, as after [`PRIOR`] more of the frequencies `prior`.
+fn frequencies(counts: &[u64], prior: &[f64]) -> Vec<f64> {
+    let total = counts.iter().sum::<u64>() as f64 + PRIOR;
+    let of = |(&count, prior): (&u64, &f64)| (count as f64 + PRIOR * prior) / total;
+    counts.iter().zip(prior).map(of).collect()
+}
+
 /// `counts` of elements over what is expected of them by their `frequencies`, as after [`PRIOR`] more of which `prior` times
 /// as many are found.
 fn ratios(counts: &[u64], frequencies: &[f64], prior: &[f64]) -> Vec<f64> {
@@ -54,8 +61,8 @@ impl Makeup {
     /// That of `crystals`.
     pub fn measured(crystals: &[Crystal]) -> Self {
         let mut all: BTreeMap<Stoichiometry, Cells> = BTreeMap::new();
-        for species in crystals.iter().map(Crystal::species) {
-            let stoichiometry = Stoichiometry::of(species);
+        for formula in crystals.iter().map(Crystal::formula) {
+            let stoichiometry = Stoichiometry::new(formula.counts().values().copied().collect());
             let new = || Cells {
                 stoichiometry: stoichiometry.clone(),
                 count: 0,
@@ -63,9 +70,7 @@ impl Makeup {
             };
             let cells = all.entry(stoichiometry.clone()).or_insert_with(new);
             cells.count += 1;
-            let mut counts: BTreeMap<Element, usize> = BTreeMap::new();
-            species.iter().for_each(|&element| *counts.entry(element).or_default() += 1);
-            for (element, size) in counts {
+            for (&element, &size) in formula.counts() {
                 *cells.elements.entry(size).or_default().entry(element).or_default() += 1;
             }
         }
@@ -99,11 +104,6 @@ impl Makeup {
                 alike[i] += count;
             }
         }
-        let frequencies = |counts: &[u64], prior: &[f64]| -> Vec<f64> {
-            let total = counts.iter().sum::<u64>() as f64 + PRIOR;
-            let of = |(&count, prior): (&u64, &f64)| (count as f64 + PRIOR * prior) / total;
-            counts.iter().zip(prior).map(of).collect()
-        };
         let all = frequencies(&all, &vec![1.0 / elements.len() as f64; elements.len()]);
         let even = vec![1.0; elements.len()];
         let mut odds: BTreeMap<Stoichiometry, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();

@@ -7,6 +7,7 @@
 use nalgebra::Matrix3;
 
 use crate::element::Element;
+use crate::formula::gcd;
 use crate::geometry::{Vec3, minus, near, nearest, wrapped};
 use crate::record::Crystal;
 
@@ -159,10 +160,6 @@ fn mean(points: impl Iterator<Item = Vec3>) -> Vec3 {
         }
     }
     mean
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::element::Element;
+use crate::formula::gcd;
 
 /// Numbers of atoms of the elements of a cell, the largest first: ABX₃ is [3, 1, 1].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,13 +46,9 @@ impl Stoichiometry {
     /// The smallest one of the same proportions.
     #[must_use]
     pub fn reduced(&self) -> Self {
-        let divisor = self.0.iter().fold(0, |a, &b| gcd(a, b));
+        let divisor = self.0.iter().copied().fold(0, gcd);
         Self(self.0.iter().map(|count| count / divisor).collect())
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl FromStr for Stoichiometry {
