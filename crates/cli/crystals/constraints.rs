@@ -41,7 +41,7 @@ pub struct Constraints {
     group: Option<SpaceGroup>,
     volume: Option<f64>,
     elements: Option<Arc<Vec<bool>>>,
-    odds: BTreeMap<Stoichiometry, Odds>,
+    odds: BTreeMap<Stoichiometry, Vec<Odds>>,
     seed: Seed,
 }
 

@@ -30,8 +30,14 @@ pub struct Cells {
     elements: BTreeMap<usize, BTreeMap<Element, u64>>,
 }
 
-/// For each element of a stoichiometry, and each that a model knows, the logarithms of odds.
-pub type Odds = Vec<Vec<f64>>;
+/// What the number of atoms of an element in a cell says of which it is, for each that a model knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Odds {
+    /// `ln P(element | it has so many atoms of such a cell)`.
+    pub prior: Vec<f64>,
+    /// The same less `ln P(element | an atom of a cell as large)`.
+    pub odds: Vec<f64>,
+}
 
 /// `counts` of elements as frequencies, as after [`PRIOR`] more of the frequencies `prior`.
 fn frequencies(counts: &[u64], prior: &[f64]) -> Vec<f64> {
@@ -87,12 +93,11 @@ impl Makeup {
         &self.0
     }
 
-    /// For each stoichiometry, each number of atoms in it and each of `elements`
-    /// `ln P(element | it has so many atoms of such a cell) / P(element | an atom of a cell as large)`.
+    /// For each stoichiometry and each number of atoms in it the odds of `elements`.
     ///
-    /// Where few are known it is nearer to that of elements which are such a part of any cell of as many elements, beside all
-    /// atoms.
-    pub fn odds(&self, elements: &[Element]) -> BTreeMap<Stoichiometry, Odds> {
+    /// Where few are known they are nearer to those of elements which are such a part of any cell of as many elements, beside
+    /// all atoms.
+    pub fn odds(&self, elements: &[Element]) -> BTreeMap<Stoichiometry, Vec<Odds>> {
         let (mut all, none) = (vec![0; elements.len()], vec![0; elements.len()]);
         let (mut as_large, mut alike) = (BTreeMap::new(), BTreeMap::new());
         for (Cells { stoichiometry, .. }, size, own) in self.groups(elements) {
@@ -106,14 +111,16 @@ impl Makeup {
         }
         let all = frequencies(&all, &vec![1.0 / elements.len() as f64; elements.len()]);
         let even = vec![1.0; elements.len()];
-        let mut odds: BTreeMap<Stoichiometry, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+        let mut odds: BTreeMap<Stoichiometry, BTreeMap<usize, Odds>> = BTreeMap::new();
         for (Cells { stoichiometry, .. }, size, own) in self.groups(elements) {
-            let prior = ratios(&alike[&class(stoichiometry, size)], &all, &even);
+            let as_part = ratios(&alike[&class(stoichiometry, size)], &all, &even);
             let usual = frequencies(&as_large[&stoichiometry.atoms()], &all);
-            let log = ratios(&own, &usual, &prior).into_iter().map(f64::ln).collect();
-            odds.entry(stoichiometry.clone()).or_default().insert(size, log);
+            let own = ratios(&own, &usual, &as_part);
+            let prior = own.iter().zip(&usual).map(|(own, usual)| (own * usual).ln()).collect();
+            let own = Odds { prior, odds: own.into_iter().map(f64::ln).collect() };
+            odds.entry(stoichiometry.clone()).or_default().insert(size, own);
         }
-        let of = |(stoichiometry, of_size): (Stoichiometry, BTreeMap<usize, Vec<f64>>)| {
+        let of = |(stoichiometry, of_size): (Stoichiometry, BTreeMap<usize, Odds>)| {
             let odds = stoichiometry.counts().iter().map(|size| of_size[size].clone()).collect();
             (stoichiometry, odds)
         };
@@ -161,9 +168,10 @@ mod tests {
         let alike = found.into_iter().zip(all).map(|(n, p)| (n + PRIOR) / (2.0 * p + PRIOR));
         let own = found.into_iter().zip(alike).zip(usual);
         let want = own.map(|((n, prior), p)| f64::ln((n + PRIOR * prior) / (2.0 * p + PRIOR)));
-        for (found, want) in odds[0].iter().zip(want) {
+        for (found, want) in odds[0].odds.iter().zip(want) {
             assert!((found - want).abs() < 1e-12);
         }
-        assert!(odds[0][1] > odds[0][2] && odds[1][2] > odds[1][1]);
+        let [pair, single] = [&odds[0].prior, &odds[1].prior];
+        assert!(pair[1] > pair[2] && single[2] > single[1]);
     }
 }

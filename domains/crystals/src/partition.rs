@@ -11,27 +11,33 @@ use crate::stoichiometry::Stoichiometry;
 /// As soon as an atom of a group has its element, the others of it have it too. Until then the group has one element, drawn
 /// without the elements of other groups from the mean p of what is believed of its atoms, times its odds: the network
 /// believes of each atom what it would of any, and the size of a group tells the rest. Drawn is the largest of
-/// `ln p + ln odds + g` with Gumbel numbers g of the group (Gumbel 1954). These stay the same for the whole way, so that all
+/// `ln p + ln odds + g`, or of `ln prior + g` while no element is known at all, with Gumbel numbers g of the group (Gumbel 1954). These stay the same for the whole way, so that all
 /// atoms of a group take the same element in one step.
 #[derive(Debug, Clone)]
 pub struct Partition {
     /// The group of each atom.
     group: Vec<usize>,
-    /// Gumbel numbers of each group and class, and the logarithms of the odds.
+    /// Gumbel numbers of each group and class with the logarithms of the prior, for the first element to be known.
+    first: Vec<Vec<f64>>,
+    /// The same numbers with those of the odds.
     favour: Vec<Vec<f64>>,
 }
 
 impl Partition {
-    /// Groups of atoms as large as `stoichiometry` says, with their logarithms of `odds` for each class; `u` draws uniform
-    /// numbers in (0, 1).
+    /// Groups of atoms as large as `stoichiometry` says, with the `odds` of each; `u` draws uniform numbers in (0, 1).
     ///
     /// Atoms are alike where paths begin, so that the first ones make the first group.
-    pub fn new(stoichiometry: &Stoichiometry, odds: &Odds, mut u: impl FnMut() -> f64) -> Self {
+    pub fn new(stoichiometry: &Stoichiometry, odds: &[Odds], mut u: impl FnMut() -> f64) -> Self {
         let counts = stoichiometry.counts().iter().enumerate();
         let group = counts.flat_map(|(i, &count)| std::iter::repeat_n(i, count)).collect();
         let mut gumbel = || -(-u().ln()).ln();
-        let mut favoured = |odds: &Vec<f64>| odds.iter().map(|odds| odds + gumbel()).collect();
-        Self { group, favour: odds.iter().map(&mut favoured).collect() }
+        let (mut first, mut favour) = (Vec::new(), Vec::new());
+        for Odds { prior, odds } in odds {
+            let own: Vec<f64> = odds.iter().map(|_| gumbel()).collect();
+            first.push(prior.iter().zip(&own).map(|(prior, g)| prior + g).collect());
+            favour.push(odds.iter().zip(&own).map(|(odds, g)| odds + g).collect());
+        }
+        Self { group, first, favour }
     }
 
     /// The class of each group that has one: that of its first atom that is no mask, which is `classes` or above.
@@ -56,10 +62,16 @@ impl Partition {
     /// The class of each atom, by log-probabilities `[n][classes]` of the atoms of `species`.
     pub fn decided(&self, species: &[u32], log_p: &[Vec<f64>]) -> Vec<usize> {
         let mut classes = self.known(species);
+        let nothing = classes.iter().all(Option::is_none);
         for group in 0..classes.len() {
             if classes[group].is_none() {
                 let belief = self.belief(group, log_p);
-                let score = |class: usize| belief[class] + self.favour[group][class];
+                // What a constraint forbids is as improbable as can be, and stays so.
+                let possible = |class: usize| belief[class] > f64::MIN_POSITIVE.ln();
+                let score = |class: usize| match nothing && possible(class) {
+                    true => self.first[group][class],
+                    false => belief[class] + self.favour[group][class],
+                };
                 let free = (0..belief.len()).filter(|&class| !classes.contains(&Some(class)));
                 classes[group] = free.max_by(|&a, &b| score(a).total_cmp(&score(b)));
             }
@@ -119,9 +131,10 @@ mod tests {
 
     const MASK: u32 = 4;
 
-    /// Groups of 2 and 1 atoms of 4 elements with even odds, their Gumbel numbers by `u`.
+    /// Groups of 2 and 1 atoms of 4 elements with even odds, class 2 before class 1 at first, their Gumbel numbers by `u`.
     fn partition(u: impl FnMut() -> f64) -> Partition {
-        Partition::new(&"AB2".parse().unwrap(), &vec![vec![0.0; 4]; 2], u)
+        let even = Odds { prior: vec![0.0, 0.1, 0.2, 0.0], odds: vec![0.0; 4] };
+        Partition::new(&"AB2".parse().unwrap(), &[even.clone(), even], u)
     }
 
     fn logs(p: [[f64; 4]; 3]) -> Vec<Vec<f64>> {
@@ -132,12 +145,16 @@ mod tests {
     fn a_group_follows_its_first_atom_and_no_two_are_alike() {
         // Equal numbers: the likeliest class wins.
         let partition = partition(|| 0.5);
-        let p = logs([[0.1, 0.6, 0.2, 0.1], [0.1, 0.2, 0.6, 0.1], [0.1, 0.15, 0.7, 0.05]]);
-        // The pair believes 0.4 of each of 1 and 2, and the single one may not have what the pair has.
+        let p = logs([[0.1, 0.7, 0.1, 0.1], [0.1, 0.3, 0.5, 0.1], [0.1, 0.15, 0.7, 0.05]]);
+        // Nothing is known: by the prior, and the single one may not have what the pair has.
         let all = partition.decided(&[MASK; 3], &p);
         assert_eq!((all[0], all[0] == all[1], all[0] == all[2]), (2, true, false));
         assert_eq!(all[2], 1);
-        // What is known counts, and fills up.
+        // What may not be is not taken then either.
+        let mut forbidden = p.clone();
+        forbidden.iter_mut().for_each(|row| row[2] = -1e4);
+        assert_eq!(partition.decided(&[MASK; 3], &forbidden), [1, 1, 3]);
+        // What is known counts, and fills up. The pair believes 0.5 of class 1, the mean of its atoms.
         assert_eq!(partition.decided(&[MASK, 3, MASK], &p), [3, 3, 2]);
         assert_eq!(partition.filled(&[MASK, 3, MASK]), [3, 3, MASK]);
         assert_eq!(partition.decided(&[MASK, MASK, 2], &p), [1, 1, 2]);
