@@ -212,7 +212,7 @@ def main():
     parser.add_argument("--model", default="mrms")
     parser.add_argument("--flow", help="a model of several steps, to measure instead")
     parser.add_argument("--members", type=int, default=16)
-    parser.add_argument("--every", type=int, default=4, help="at other factors than 8 every so manyth tile")
+    parser.add_argument("--every", type=int, default=4, help="every so manyth tile, at factor 8 only with --flow")
     parser.add_argument("--out", help="by default docs/results/climate_quality.json or climate_flow.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -226,7 +226,7 @@ def main():
             arome(bench)
     topic = "climate_flow" if args.flow else "climate_quality"
     out = args.out or os.path.join(ROOT, "docs", "results", f"{topic}.json")
-    command = f"python benches/climate_quality.py --data DATA{f' --flow mrms_flow --every {args.every}' if args.flow else ''} --machine MACHINE --date DATE"
+    command = f"python benches/climate_quality.py --data DATA{f' --flow {args.flow} --every {args.every}' if args.flow else ''} --machine MACHINE --date DATE"
     version = subprocess.run([LANGEVIN, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     results_file.write(out, topic, command, version, args.machine, args.date, bench.rows)
 

@@ -161,15 +161,20 @@ mod tests {
         let odds = &makeup.odds(&elements)[&"AB2".parse().unwrap()];
         // Atoms: 1, 4 and 3 of 8; of those of cells of three 0, 4 and 2.
         let all = [1.0, 4.0, 3.0].map(|n| (n + PRIOR / 3.0) / (8.0 + PRIOR));
-        let usual =
-            [0.0, 4.0, 2.0].into_iter().zip(all).map(|(n, p)| (n + PRIOR * p) / (6.0 + PRIOR));
+        let usual = [0.0, 4.0, 2.0].into_iter().zip(all);
+        let usual: Vec<f64> = usual.map(|(n, p)| (n + PRIOR * p) / (6.0 + PRIOR)).collect();
         // Two atoms of such a cell are fluorine both times, and nothing else has such a part.
         let found = [0.0, 2.0, 0.0];
         let alike = found.into_iter().zip(all).map(|(n, p)| (n + PRIOR) / (2.0 * p + PRIOR));
-        let own = found.into_iter().zip(alike).zip(usual);
+        let own = found.into_iter().zip(alike).zip(&usual);
         let want = own.map(|((n, prior), p)| f64::ln((n + PRIOR * prior) / (2.0 * p + PRIOR)));
         for (found, want) in odds[0].odds.iter().zip(want) {
             assert!((found - want).abs() < 1e-12);
+        }
+        for Odds { prior, odds } in odds {
+            for ((prior, odds), usual) in prior.iter().zip(odds).zip(&usual) {
+                assert!((prior - odds - usual.ln()).abs() < 1e-12);
+            }
         }
         let [pair, single] = [&odds[0].prior, &odds[1].prior];
         assert!(pair[1] > pair[2] && single[2] > single[1]);

@@ -68,9 +68,12 @@ impl Partition {
                 let belief = self.belief(group, log_p);
                 // What a constraint forbids is as improbable as can be, and stays so.
                 let possible = |class: usize| belief[class] > f64::MIN_POSITIVE.ln();
-                let score = |class: usize| match nothing && possible(class) {
-                    true => self.first[group][class],
-                    false => belief[class] + self.favour[group][class],
+                let score = |class: usize| {
+                    if nothing && possible(class) {
+                        self.first[group][class]
+                    } else {
+                        belief[class] + self.favour[group][class]
+                    }
                 };
                 let free = (0..belief.len()).filter(|&class| !classes.contains(&Some(class)));
                 classes[group] = free.max_by(|&a, &b| score(a).total_cmp(&score(b)));

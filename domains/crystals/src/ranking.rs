@@ -99,14 +99,20 @@ mod tests {
     use crate::element::Element;
     use crate::lattice::Lattice;
 
+    /// Salts match where the second atom is off by less than 0.08 of the edge.
+    fn strict() -> Matcher {
+        Matcher { stol: 0.05, ..Matcher::default() }
+    }
+
+    fn salt(off: f64) -> Crystal {
+        let cube = Lattice::from_parameters([4.0; 3], [90.0; 3]).unwrap();
+        let frac = vec![[0.0; 3], [0.5 + off, 0.5, 0.5]];
+        Crystal::new(cube, vec![Element::C, Element::N], frac).unwrap()
+    }
+
     #[test]
     fn what_many_agree_on_comes_first_and_repetitions_last() {
-        let salt = |off: f64| {
-            let cube = Lattice::from_parameters([4.0; 3], [90.0; 3]).unwrap();
-            let frac = vec![[0.0; 3], [0.5 + off, 0.5, 0.5]];
-            Crystal::new(cube, vec![Element::C, Element::N], frac).unwrap()
-        };
-        let matcher = Matcher { stol: 0.05, ..Matcher::default() };
+        let matcher = strict();
         // Two at 0.3, three around 0.02 of which the middle one is the nearest to all, one alone.
         let candidates = [0.3, 0.03, 0.02, 0.01, 0.3, -0.4].map(salt);
         let ranked = ranked(&matcher, &candidates);
@@ -118,16 +124,12 @@ mod tests {
 
     #[test]
     fn the_best_of_those_with_most_votes_comes_first() {
-        let salt = |off: f64| {
-            let cube = Lattice::from_parameters([4.0; 3], [90.0; 3]).unwrap();
-            let frac = vec![[0.0; 3], [0.5 + off, 0.5, 0.5]];
-            Crystal::new(cube, vec![Element::C, Element::N], frac).unwrap()
-        };
-        let matcher = Matcher { stol: 0.05, ..Matcher::default() };
-        let candidates = [-0.4, 0.01, 0.02, 0.3, 0.03].map(salt);
-        // The three around 0.02 have 1.8 votes, the first has 1; with more weight it has the most.
+        let matcher = strict();
+        // The last one lies between the second and the third, which do not match each other.
+        let candidates = [-0.4, 0.0, 0.12, 0.3, 0.06].map(salt);
+        // It has 1.8 votes, the first of all has 1; with more weight that has the most.
         let votes = |first| voted(&matcher, &candidates, &[first, 0.7, 0.6, 0.5, 0.5]);
-        assert_eq!(votes(1.0), [1, 0, 3, 2, 4]);
-        assert_eq!(votes(2.0), [0, 1, 3, 2, 4]);
+        assert_eq!(votes(1.0), [1, 2, 0, 3, 4]);
+        assert_eq!(votes(2.0), [0, 1, 2, 3, 4]);
     }
 }
