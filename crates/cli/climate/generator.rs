@@ -145,8 +145,8 @@ impl Generator {
 
     /// Standardised fields of a state.
     fn standardised(&self, x: &State, condition: &Condition) -> langevin_core::Result<State> {
-        let coarse = condition.field().expect("a binding's condition has a coarse field");
-        Ok(State::single(self.domain().standardised(x.part(0), coarse)?))
+        let context = condition.context().expect("a binding's condition has a coarse field");
+        Ok(State::single(self.domain().standardised(x.part(0), context.part(0))?))
     }
 }
 

@@ -37,8 +37,8 @@ pub struct Condition {
     given: Option<usize>,
     /// The points of a factor that lie to each other as in the clean state already, if some do.
     piece: Option<Piece>,
-    /// A field under which samples are made, `[B, C, h, w]`, if they are.
-    field: Option<Tensor>,
+    /// What samples are made for, if for something: a coarse field whose details they are, a molecule whose properties.
+    context: Option<State>,
 }
 
 /// Points of a factor that lie to each other as they will in the end.
@@ -101,18 +101,16 @@ impl Condition {
         self.piece.as_ref()
     }
 
-    /// The same, and samples are made under `field` `[B, C, h, w]`: a coarse field whose details they are.
-    ///
-    /// # Errors
-    /// [`crate::Error::Tensor`] unless the tensor has four axes.
-    pub fn under(&self, field: Tensor) -> Result<Self> {
-        field.dims4()?;
-        Ok(Self { field: Some(field), ..self.clone() })
+    /// The same, and samples are made for `context`, a sample of which each has: a coarse field whose details they
+    /// are, a molecule whose properties they are.
+    #[must_use]
+    pub fn under(&self, context: State) -> Self {
+        Self { context: Some(context), ..self.clone() }
     }
 
-    /// The field that samples are made under, if any.
-    pub fn field(&self) -> Option<&Tensor> {
-        self.field.as_ref()
+    /// What samples are made for, if for something.
+    pub fn context(&self) -> Option<&State> {
+        self.context.as_ref()
     }
 
     /// The features, if any.
@@ -169,13 +167,20 @@ impl Condition {
             Ok(Some(State::single(x.clone()).select(rows)?.part(0).clone()))
         };
         let recalled = self.recalled.as_ref().map(|estimate| estimate.select(rows)).transpose()?;
-        let (features, shown, field) =
-            (pick(&self.features)?, pick(&self.shown)?, pick(&self.field)?);
+        let (features, shown) = (pick(&self.features)?, pick(&self.shown)?);
+        let context = self.context.as_ref().map(|context| context.select(rows)).transpose()?;
         let piece = self.piece.as_ref().map(|piece| -> Result<Piece> {
             let mask = State::single(piece.mask.clone()).select(rows)?.part(0).clone();
             Ok(Piece { factor: piece.factor, mask })
         });
-        Ok(Self { features, shown, recalled, given: self.given, piece: piece.transpose()?, field })
+        Ok(Self {
+            features,
+            shown,
+            recalled,
+            given: self.given,
+            piece: piece.transpose()?,
+            context,
+        })
     }
 
     /// What a network sees: features (0 where hidden) and the flags that say which, `[B, c + 1]` or

@@ -255,7 +255,7 @@ mod tests {
         for step in 0..20 {
             let mut rng = Rng::new(Seed(1), Purpose::Data, ids(0, 3), step);
             let batch = windows.batch(0, &mut rng).unwrap();
-            let (fine, coarse) = (batch.x_0.part(0), batch.condition.field().unwrap());
+            let (fine, coarse) = (batch.x_0.part(0), batch.condition.context().unwrap().part(0));
             let n = coarse.dim(2).unwrap();
             assert!([(8, 32), (12, 30)].contains(&(n, fine.dim(2).unwrap())));
             let mean = |x: &Tensor| x.mean_all().unwrap().to_scalar::<f32>().unwrap();
@@ -279,7 +279,7 @@ mod tests {
             windows.batch(0, &mut rng).unwrap()
         };
         let (amounts, relative) = (batch(&windows(false)), batch(&windows(true)));
-        let coarse = relative.condition.field().unwrap();
+        let coarse = relative.condition.context().unwrap().part(0);
         let domain = windows(true).domain().clone();
         let back = domain.standardised(relative.x_0.part(0), coarse).unwrap();
         let off = (back - amounts.x_0.part(0)).unwrap().abs().unwrap().max_all().unwrap();

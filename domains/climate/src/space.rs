@@ -152,7 +152,7 @@ impl Fields {
     pub fn condition(&self, coarse: Tensor, edges: &[f64]) -> Result<Condition> {
         let logs: Vec<f32> = edges.iter().map(|edge| edge.ln() as f32).collect();
         let features = Tensor::from_vec(logs, (edges.len(), 1), &Device::Cpu)?;
-        Condition::new(features)?.under(coarse)
+        Ok(Condition::new(features)?.under(State::single(coarse)))
     }
 }
 

@@ -258,8 +258,8 @@ fn ramp(n: &Tensor) -> Result<Tensor> {
 
 impl Network for NeuralField {
     fn forward(&self, x: &State, t: &Times, _: &Times, condition: &Condition) -> Result<State> {
-        let Some(coarse) = condition.field() else { return Err(missing("a coarse field")) };
-        let (x, coarse) = (x.part(0).to_dtype(self.dtype)?, coarse.to_dtype(self.dtype)?);
+        let Some(context) = condition.context() else { return Err(missing("a coarse field")) };
+        let (x, coarse) = (x.part(0).to_dtype(self.dtype)?, context.part(0).to_dtype(self.dtype)?);
         let (_, _, height, width) = x.dims4()?;
         let (_, _, rows, columns) = coarse.dims4()?;
         let whole = [Part::whole(rows, height), Part::whole(columns, width)];

@@ -74,9 +74,10 @@ fn coarse_means_are_kept_and_amounts_are_not_negative() {
         let (_, network) = network(quantity);
         let condition = coarse(2, (5, 4));
         let made = forward(&network, &noise(2, (30, 24)), &condition);
-        let made = fields(quantity).standardised(&made, condition.field().unwrap()).unwrap();
+        let made =
+            fields(quantity).standardised(&made, condition.context().unwrap().part(0)).unwrap();
         let blocks = made.reshape((2 * 5, 6, 4, 6)).unwrap().mean(3).unwrap().mean(1).unwrap();
-        let off = values(&blocks).into_iter().zip(values(condition.field().unwrap()));
+        let off = values(&blocks).into_iter().zip(values(condition.context().unwrap().part(0)));
         assert!(off.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-5);
         if quantity != Quantity::Value {
             let rounding = if quantity == AMOUNT { 0.0 } else { -1e-6 };
@@ -106,9 +107,9 @@ fn other_heads_get_the_decoders_numbers() {
     let (store, network) = ParamStore::create(DType::F32, Seed(1), build).unwrap();
     let condition = coarse(2, (3, 3));
     let made = forward(&network, &noise(2, (24, 24)), &condition);
-    let fine = fields(RELATIVE).standardised(&made, condition.field().unwrap()).unwrap();
+    let fine = fields(RELATIVE).standardised(&made, condition.context().unwrap().part(0)).unwrap();
     let blocks = fine.reshape((2 * 3, 8, 3, 8)).unwrap().mean(3).unwrap().mean(1).unwrap();
-    let off = values(&blocks).into_iter().zip(values(condition.field().unwrap()));
+    let off = values(&blocks).into_iter().zip(values(condition.context().unwrap().part(0)));
     assert!(off.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) > 1e-3);
     let gradients = made.sqr().unwrap().sum_all().unwrap().backward().unwrap();
     assert!(store.iter().all(|(_, var)| gradients.get(Var::as_tensor(var)).is_some()));
