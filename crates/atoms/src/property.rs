@@ -59,6 +59,11 @@ impl Property {
     pub fn standardised(&self, value: f64) -> f64 {
         (value - self.mean) / self.deviation
     }
+
+    /// The value that [`standardised`](Self::standardised) makes `told` of.
+    pub fn value_of(&self, told: f64) -> f64 {
+        self.mean + told * self.deviation
+    }
 }
 
 /// What a network is told of samples whose `properties` have these values; where one has none, it is hidden. Features and
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!((gap.mean, gap.least, gap.most), (3.0, 1.0, 4.0));
         assert!((gap.deviation - 4.0 / 3.0).abs() < 1e-15);
         assert!((gap.standardised(5.0) - 1.5).abs() < 1e-15);
+        assert!((gap.value_of(1.5) - 5.0).abs() < 1e-15);
         let other = PropertyConfig { label: "mu".into(), unit: None };
         assert!(Property::measured(&other, [Labels::new()].iter()).is_none());
     }

@@ -31,3 +31,16 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_angstrom: Option<f64>,
 }
+
+/// `[data]` of a model of properties: labelled molecules to train on, and others to validate with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelledConfig {
+    /// File of molecules to train on, relative to where the command is run; those without all labels are left out.
+    pub file: PathBuf,
+    /// File of molecules that are never trained on, to validate with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<PathBuf>,
+    /// Labels that are predicted.
+    pub properties: Vec<PropertyConfig>,
+}

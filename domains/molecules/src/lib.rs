@@ -16,6 +16,7 @@ pub mod likelihood;
 pub mod metrics;
 pub mod network;
 pub mod perception;
+pub mod prediction;
 pub mod radii;
 pub mod record;
 pub mod rings;

@@ -2,9 +2,11 @@
 
 mod egnn;
 mod inputs;
+mod properties;
 mod scalar_vector;
 #[cfg(test)]
 mod testing;
+mod trunk;
 
 use langevin_core::{ConfigError, Network};
 use langevin_nn::Builder;
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::species::SpeciesForm;
 
 pub use egnn::{Egnn, EgnnConfig};
+pub use properties::PropertyNetwork;
 pub use scalar_vector::{ScalarVector, ScalarVectorConfig};
 
 /// `[network]`.
