@@ -11,6 +11,7 @@ mod domain;
 mod files;
 mod guidance;
 mod molecule_models;
+mod molecule_properties;
 mod molecules;
 mod molecules_edm;
 mod reproducibility;

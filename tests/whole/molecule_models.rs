@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use super::reproducibility::killed;
 
 /// A network that a test can train: seconds, and no chemistry to speak of.
-const SMALL: &str = r#"
+pub(super) const SMALL: &str = r#"
 seed = 3
 
 [data]
@@ -49,7 +49,7 @@ averages = [{ kind = "constant", decay = 0.9 }]
 "#;
 
 /// Water, methane and methanol, each several times, a little apart and with a made-up gap.
-fn molecules() -> String {
+pub(super) fn molecules() -> String {
     let methane =
         "C 0 0 0\nH 0.63 0.63 0.63\nH -0.63 -0.63 0.63\nH -0.63 0.63 -0.63\nH 0.63 -0.63 -0.63";
     let water = "O 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0";
@@ -87,13 +87,13 @@ fn molecules_command(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn done(folder: &Path, args: &[&str]) {
+pub(super) fn done(folder: &Path, args: &[&str]) {
     let output = molecules_command(folder, args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[track_caller]
-fn refused(folder: &Path, args: &[&str], message: &str) {
+pub(super) fn refused(folder: &Path, args: &[&str], message: &str) {
     let output = molecules_command(folder, args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
@@ -101,7 +101,7 @@ fn refused(folder: &Path, args: &[&str], message: &str) {
 }
 
 /// A folder with a trained model in `run`.
-fn trained() -> tempfile::TempDir {
+pub(super) fn trained() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train.extxyz"), molecules()).unwrap();
     fs::write(folder.path().join("small.toml"), SMALL).unwrap();
@@ -346,7 +346,7 @@ fn refining_keeps_elements_and_order_and_moves_little() {
     refused(folder, &args, "--strength: found 1.5, allowed: in (0, 1)");
     fs::write(folder.join("strange.xyz"), "1\n\nF 0 0 0\n").unwrap();
     let args = ["refine", "strange.xyz", "--model", "run", "--out", "y.xyz"];
-    refused(folder, &args, "molecule 1 has F, this model makes H, C, O");
+    refused(folder, &args, "molecule 1 has F, this model knows H, C, O");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use langevin_core::rng::ids;
 use langevin_core::{
@@ -72,7 +72,7 @@ impl RefineArgs {
         super::require_given(&trained, SPECIES, "refine")?;
         self.choice.apply(&mut trained)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
-        self.check(&trained, &rough)?;
+        super::require_elements(&trained.domain, &rough, &self.file)?;
         let bar = SharedProgress::new("refine", rough.len() as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let refined = pool.install(|| self.refine(&trained, &rough, &finished))?;
@@ -93,23 +93,6 @@ impl RefineArgs {
             println!("{}: {} molecules", self.out.display(), refined.len());
         }
         Ok(Ending::Done)
-    }
-
-    /// Only elements that the model knows.
-    fn check(&self, trained: &Trained, rough: &[Molecule]) -> Result<()> {
-        let known = &trained.domain.elements;
-        for (i, molecule) in rough.iter().enumerate() {
-            let stranger = molecule.species().iter().find(|element| !known.contains(element));
-            if let Some(stranger) = stranger {
-                let own = trained.domain.distinct_elements();
-                let own: Vec<&str> = own.iter().map(|element| element.symbol()).collect();
-                let (file, number, own) = (self.file.display(), i + 1, own.join(", "));
-                return Err(bad_input(anyhow!(
-                    "{file}: molecule {number} has {stranger}, this model makes {own}"
-                )));
-            }
-        }
-        Ok(())
     }
 
     fn refine(

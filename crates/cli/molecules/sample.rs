@@ -1,20 +1,20 @@
 //! `langevin molecules sample`.
 
-use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use langevin_core::{Seed, Silent};
+use langevin_core::Seed;
 use langevin_datasets::write_molecules;
 use langevin_molecules::perception::perceive;
 use langevin_molecules::record::Molecule;
-use rayon::prelude::*;
 
+use super::draws::{Drawn, Draws};
 use super::experiment::MoleculesExperiment;
-use super::request::{Make, Request, RequestArgs};
+use super::prediction::Judge;
+use super::request::{Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
-use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
@@ -46,6 +46,14 @@ pub struct SampleArgs {
     /// the bonds perceived; what never is one is left out.
     #[arg(long, value_name = "TIMES", num_args = 0..=1, default_missing_value = "10")]
     closed_shell: Option<u64>,
+    /// Draw so many for each molecule, all of one size and composition where that is given, and keep the one whose
+    /// properties, by --judge, are nearest to those asked for.
+    #[arg(long, value_name = "N")]
+    candidates: Option<NonZeroUsize>,
+    /// Model of properties that chooses among the candidates: a file, a run directory, or the name of one that is
+    /// part of the program.
+    #[arg(long, value_name = "MODEL", default_value = "qm9_properties", requires = "candidates")]
+    judge: PathBuf,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
@@ -69,21 +77,28 @@ impl SampleArgs {
         let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained)?;
         let request = self.request.plan(&trained)?;
+        let judge = self.judge(&trained, &request)?;
+        let each = self.candidates.map_or(1, NonZeroUsize::get);
         let count = request.count().or(self.count).unwrap_or(100);
         if count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");
         }
-        let bar = SharedProgress::new("sample", count as u64, self.options.quiet);
+        let request = request.repeated(each);
+        let bar = SharedProgress::new("sample", (count * each) as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let seed = Seed(self.seed);
         let draws = Draws { trained: &trained, request: &request, batch: self.batch };
-        let drawn = pool.install(|| match self.closed_shell {
-            None => draws.once(seed, count, &finished),
-            Some(times) => draws.until(closed_shell, (seed, times), count, &finished),
+        let drawn = pool.install(|| -> Result<Drawn> {
+            let candidates = self.draw(&draws, count * each, &finished)?;
+            let Some(judge) = &judge else { return Ok(candidates) };
+            let Drawn { molecules, evaluations } = candidates;
+            let molecules = judge.best(molecules, each, |place| request.values(place))?;
+            Ok(Drawn { molecules, evaluations: evaluations * each as f64 })
         })?;
         bar.finish();
         let again = self.closed_shell.map(|times| ("closed_shell", times.to_string()));
-        let own = [("request", serde_json::to_string(&self.request)?)].into_iter().chain(again);
+        let judged = judge.map(|judge| ("candidates", format!("{each}, judge {}", judge.hash)));
+        let own = [("request", serde_json::to_string(&self.request)?)].into_iter();
+        let own = own.chain(again).chain(judged);
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         let molecules: Vec<Molecule> = drawn.molecules.into_iter().flatten().collect();
         let failed = count - molecules.len();
@@ -102,6 +117,34 @@ impl SampleArgs {
             println!("{out}: {} molecules, {evaluations} evaluations each", molecules.len());
         }
         Ok(Ending::Done)
+    }
+
+    /// `count` molecules, each as often as it may be.
+    fn draw(
+        &self,
+        draws: &Draws<'_>,
+        count: usize,
+        finished: &(dyn Fn(usize) + Sync),
+    ) -> Result<Drawn> {
+        let closed_shell = |molecule: &Molecule| perceive(molecule).is_closed_shell();
+        match self.closed_shell {
+            None => draws.once(Seed(self.seed), count, finished),
+            Some(times) => draws.until(closed_shell, (Seed(self.seed), times), count, finished),
+        }
+    }
+
+    /// Who chooses among the candidates, if there are some.
+    fn judge(&self, trained: &Trained, request: &Request) -> Result<Option<Judge>> {
+        if self.candidates.is_none() {
+            return Ok(None);
+        }
+        let asked = trained.domain.properties.iter().enumerate();
+        let asked = asked.filter(|(place, _)| request.asks_for(*place));
+        let asked: Vec<&str> = asked.map(|(_, property)| property.name.as_str()).collect();
+        if asked.is_empty() {
+            return refused("--candidates: needs --property or --each, by which to choose");
+        }
+        Judge::read(&self.judge, trained, &asked).map(Some)
     }
 }
 
@@ -125,108 +168,4 @@ pub fn with_bonds_if_held(molecules: Vec<Molecule>, out: &Path) -> Result<Vec<Mo
         Ok(molecule.with_charges(graph.charges())?)
     };
     molecules.into_iter().map(one).collect()
-}
-
-/// Molecules in the order of their numbers; nothing where a sample is none.
-struct Drawn {
-    molecules: Vec<Option<Molecule>>,
-    /// Network evaluations per sample.
-    evaluations: f64,
-}
-
-fn closed_shell(molecule: &Molecule) -> bool {
-    perceive(molecule).is_closed_shell()
-}
-
-/// What all draws of a run have in common.
-struct Draws<'a> {
-    trained: &'a Trained,
-    request: &'a Request,
-    batch: usize,
-}
-
-impl Draws<'_> {
-    /// `count` molecules, as requested, on the current pool.
-    fn once(&self, seed: Seed, count: usize, finished: &(dyn Fn(usize) + Sync)) -> Result<Drawn> {
-        let places: Vec<usize> = (0..count).collect();
-        self.of(&self.request.draw(seed, count), &places, seed, finished)
-    }
-
-    /// The molecules of `places` among `makes`; nothing in the other places.
-    fn of(
-        &self,
-        makes: &[Make],
-        places: &[usize],
-        seed: Seed,
-        finished: &(dyn Fn(usize) + Sync),
-    ) -> Result<Drawn> {
-        let &Self { trained, request, batch } = self;
-        let generation = trained.generation(seed, batch, finished);
-        let chunks = chunks(trained, &generation, makes, places)?;
-        let chunks = chunks.into_iter().map(|chunk| request.begin(chunk, makes));
-        let chunks = chunks.collect::<langevin_core::Result<Vec<_>>>()?;
-        let Generated { x, evaluations, .. } = generation.carry(
-            &chunks,
-            |chunk, tally| {
-                let given = makes[chunk.places[0]].species.is_some();
-                request.denoiser(trained, chunk, given, tally)
-            },
-            || Silent,
-        )?;
-        Ok(Drawn { molecules: trained.decoded(&chunks, &x, makes.len())?, evaluations })
-    }
-
-    /// `count` molecules that are `wanted`: places whose molecule is not are drawn again, `again` times at most,
-    /// with the same size and wishes. Nothing where none ever was.
-    fn until(
-        &self,
-        wanted: impl Fn(&Molecule) -> bool + Sync,
-        (seed, again): (Seed, u64),
-        count: usize,
-        finished: &(dyn Fn(usize) + Sync),
-    ) -> Result<Drawn> {
-        let makes = self.request.draw(seed, count);
-        let mut drawn = Drawn { molecules: vec![None; count], evaluations: 0.0 };
-        let mut open: Vec<usize> = (0..count).collect();
-        for round in 0..=again {
-            if open.is_empty() {
-                break;
-            }
-            // Seeds far apart: the next ones are those of other runs.
-            let seed = Seed(seed.0.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-            let Drawn { mut molecules, evaluations } = self.of(&makes, &open, seed, &|_| {})?;
-            drawn.evaluations += evaluations * open.len() as f64 / count as f64;
-            let fits: Vec<bool> = open
-                .par_iter()
-                .map(|&place| molecules[place].as_ref().is_some_and(&wanted))
-                .collect();
-            finished(fits.iter().filter(|&&fits| fits).count());
-            for (&place, _) in open.iter().zip(&fits).filter(|(_, fits)| **fits) {
-                drawn.molecules[place] = molecules[place].take();
-            }
-            open.retain(|&place| drawn.molecules[place].is_none());
-        }
-        Ok(drawn)
-    }
-}
-
-/// Samples of one size together, the largest first, so that threads end at about the same time; those whose
-/// species are given apart from those that are free.
-fn chunks(
-    trained: &Trained,
-    generation: &Generation,
-    makes: &[Make],
-    places: &[usize],
-) -> Result<Vec<Chunk>> {
-    let mut alike: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
-    for &place in places {
-        let make = &makes[place];
-        alike.entry((make.atoms, make.species.is_some())).or_default().push(place);
-    }
-    let group = |(&(size, _), places): (&_, &Vec<usize>)| {
-        let process = trained.process.shaped_like(&trained.domain.blank(size)?);
-        Ok((process, places.clone()))
-    };
-    let groups = alike.iter().rev().map(group).collect::<langevin_core::Result<_>>()?;
-    Ok(generation.depart_all(groups)?)
 }

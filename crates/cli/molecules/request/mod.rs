@@ -86,6 +86,8 @@ pub struct Request {
     /// The first atoms, if they are there already.
     scaffold: Option<Scaffold>,
     wishes: Wishes,
+    /// Samples that are drawn for each that is asked for.
+    each: usize,
     /// How far to go away from a weaker answer.
     contrast: Option<Contrast>,
     /// Who gives the weaker answer, if not the model without its properties.
@@ -137,7 +139,7 @@ impl RequestArgs {
         }
         let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
         let contrast = self.contrast.build()?;
-        Ok(Request { makes, scaffold, wishes, contrast, weaker })
+        Ok(Request { makes, scaffold, wishes, each: 1, contrast, weaker })
     }
 
     /// Whether species are given to the model.
@@ -194,7 +196,7 @@ impl Request {
     ) -> langevin_core::Result<Arc<dyn Denoiser>> {
         let condition = property::condition(
             &trained.domain.properties,
-            &self.wishes.of(&chunk.places),
+            &chunk.places.iter().map(|&place| self.values(place)).collect::<Vec<_>>(),
             DType::F32,
         )?;
         let condition = if given { condition.giving(SPECIES_FACTOR) } else { condition };
@@ -236,6 +238,23 @@ impl Request {
 
     /// What each of `count` samples is made of.
     pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
-        self.makes.draw(seed, count)
+        let makes = self.makes.draw(seed, count.div_ceil(self.each));
+        makes.into_iter().flat_map(|make| std::iter::repeat_n(make, self.each)).collect()
+    }
+
+    /// The same, of which `each` samples in a row are drawn for one.
+    #[must_use]
+    pub fn repeated(self, each: usize) -> Self {
+        Self { each, ..self }
+    }
+
+    /// Values of properties that the sample in `place` is asked for.
+    pub fn values(&self, place: usize) -> Values {
+        self.wishes.of(place / self.each)
+    }
+
+    /// Whether some sample is asked for a value of `property`, by its place.
+    pub fn asks_for(&self, property: usize) -> bool {
+        self.wishes.ask_for(property)
     }
 }

@@ -19,11 +19,19 @@ pub enum Wishes {
 }
 
 impl Wishes {
-    /// Those of the samples `places`.
-    pub fn of(&self, places: &[usize]) -> Vec<Values> {
+    /// Those of the sample in `place`.
+    pub fn of(&self, place: usize) -> Values {
         match self {
-            Self::Same(values) => vec![values.clone(); places.len()],
-            Self::Each(rows) => places.iter().map(|&place| rows[place].clone()).collect(),
+            Self::Same(values) => values.clone(),
+            Self::Each(rows) => rows[place].clone(),
+        }
+    }
+
+    /// Whether some sample is asked for a value of `property`.
+    pub fn ask_for(&self, property: usize) -> bool {
+        match self {
+            Self::Same(values) => values[property].is_some(),
+            Self::Each(rows) => rows.iter().any(|values| values[property].is_some()),
         }
     }
 }
