@@ -2,7 +2,7 @@
 
     python benches/peers/molecule_gap.py --model qm9 --data TEST.extxyz.gz --machine MACHINE --date DATE [--count 1000]
 
-The protocol is EDM's (Hoogeboom et al. 2022, section 5.2) with another judge: numbers of atoms and gaps are those of real
+The protocol is EDM's (Hoogeboom et al. 2022, section 5.2), measured otherwise: numbers of atoms and gaps are those of real
 molecules that were never trained on, and each sample is relabelled by GFN2-xTB itself instead of by a network.
 Errors are absolute ones, averaged over the samples that converge. Then, samples are drawn again until they are
 one molecule with a closed shell by the bonds perceived, and last, of several such candidates the one is kept whose
@@ -30,19 +30,24 @@ def labelled(path, count, work, processes):
     found = list(frames(path))
     chosen = [found[i * len(found) // count] for i in range(min(count, len(found)))]
     part = os.path.join(work, "part.extxyz")
-    with open(part, "w") as file:
-        for comment, symbols, positions in chosen:
-            file.write(f"{len(symbols)}\n{comment}\n")
-            file.writelines(f"{s} {x} {y} {z}\n" for s, (x, y, z) in zip(symbols, positions))
+
+    def write(all_frames):
+        with open(part, "w") as file:
+            for comment, symbols, positions in all_frames:
+                file.write(f"{len(symbols)}\n{comment}\n")
+                file.writelines(f"{s} {x} {y} {z}\n" for s, (x, y, z) in zip(symbols, positions))
+
+    write(chosen)
     gaps = [numbers[2] for _, *numbers in results(part, processes)]
-    pairs = [(len(frame[1]), gap) for frame, gap in zip(chosen, gaps) if gap is not None]
-    return numpy.array([n for n, _ in pairs]), numpy.array([gap for _, gap in pairs])
+    pairs = [(frame, gap) for frame, gap in zip(chosen, gaps) if gap is not None]
+    write(frame for frame, _ in pairs)
+    return numpy.array([len(frame[1]) for frame, _ in pairs]), numpy.array([gap for _, gap in pairs])
 
 
-def predicted(path, predictor, name, work):
+def predicted(path, model, name, work):
     """The property `name` of the molecules in `path` by a model of properties."""
     out = os.path.join(work, "predicted.extxyz")
-    subprocess.run([LANGEVIN, "molecules", "predict", path, "--model", predictor, "--out", out, "--quiet"], check=True)
+    subprocess.run([LANGEVIN, "molecules", "predict", path, "--model", model, "--out", out, "--quiet"], check=True)
     notes = (dict(word.split("=", 1) for word in comment.split() if "=" in word) for comment, *_ in frames(out))
     return numpy.array([float(note[f"{name}_predicted"]) for note in notes])
 
@@ -59,7 +64,7 @@ def main():
                         help="who chooses them: the model, or compositions as probable for the gap")
     parser.add_argument("--closed-shell", type=int, default=20, help="times that samples are drawn again in the last part")
     parser.add_argument("--candidates", type=int, nargs="*", default=[8, 16], help="for each sample, in the last part")
-    parser.add_argument("--predictor", default="qm9_properties", help="the model of properties that chooses among them")
+    parser.add_argument("--judge", default="qm9_properties", help="the model of properties that chooses among them")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
@@ -70,7 +75,7 @@ def main():
     def row(what, value, unit="meV", bar=None):
         rows.append({"what": what, "value": round(float(value), 1), "unit": unit})
         if bar is not None:
-            rows[-1]["peer"] = "B3LYP gaps, judged by a network: EDM 655, number of atoms only 866"
+            rows[-1]["peer"] = "B3LYP gaps, measured by a network: EDM 655, number of atoms only 866"
         if bar is not None:
             rows[-1] |= {"bar": f"<= {bar}", "holds": bool(value <= bar)}
         print(f"{what}: {value:.1f} {unit}", flush=True)
@@ -84,7 +89,7 @@ def main():
         means = numpy.array([gaps[atoms == n].mean() for n in atoms])
         only = 1000 * numpy.abs(gaps - means).mean()
         row("the mean gap of the number of atoms", only)
-        seen = predicted(os.path.join(work, "part.extxyz"), args.predictor, args.property, work)
+        seen = predicted(os.path.join(work, "part.extxyz"), args.judge, args.property, work)
         row("real molecules: predicted, mean absolute error", 1000 * numpy.abs(seen - gaps).mean())
         each = os.path.join(work, "each.csv")
         with open(each, "w") as file:
@@ -95,7 +100,7 @@ def main():
         closed = ["--closed-shell", str(args.closed_shell)]
         again = [("model", weight, ", closed shells", closed) for weight in args.guidance]
         chosen = [("model", weight, f", closed shells, the best of {n}",
-                   [*closed, "--candidates", str(n), "--judge", args.predictor])
+                   [*closed, "--candidates", str(n), "--judge", args.judge])
                   for n in args.candidates for weight in args.guidance]
         for species, weight, kind, more in plain + again + chosen:
             # Samples that are left out, one in thousands, would shift the others against their requests: another seed then.

@@ -49,7 +49,7 @@ averages = [{ kind = "constant", decay = 0.9 }]
 "#;
 
 /// Water, methane and methanol, each several times, a little apart and with a made-up gap.
-pub(super) fn molecules() -> String {
+fn molecules() -> String {
     let methane =
         "C 0 0 0\nH 0.63 0.63 0.63\nH -0.63 -0.63 0.63\nH -0.63 0.63 -0.63\nH 0.63 -0.63 -0.63";
     let water = "O 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0";
@@ -110,7 +110,7 @@ pub(super) fn trained() -> tempfile::TempDir {
 }
 
 /// Symbols of each molecule in an XYZ file, in order.
-fn symbols(path: &Path) -> Vec<Vec<String>> {
+pub(super) fn symbols(path: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).unwrap();
     let (mut lines, mut all) = (text.lines(), Vec::new());
     while let Some(count) = lines.next() {
@@ -164,7 +164,7 @@ fn a_killed_run_ends_with_the_bytes_of_one_that_was_not() {
 }
 
 /// A metric of the molecules in a file, by the graph protocol.
-fn metric(folder: &Path, file: &str, name: &str) -> f64 {
+pub(super) fn metric(folder: &Path, file: &str, name: &str) -> f64 {
     let json = format!("{file}.json");
     done(folder, &["evaluate", file, "--protocol", "graph", "--json", &json, "--quiet"]);
     let numbers = fs::read_to_string(folder.join(json)).unwrap();

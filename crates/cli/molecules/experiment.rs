@@ -1,19 +1,15 @@
 //! The config of an experiment on molecules.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use candle_core::DType;
 use langevin_core::{ConfigError, Network, Process, Source, config::require};
-use langevin_datasets::read_molecules;
 use langevin_diffusion::CouplingConfig;
 use langevin_diffusion::schedule::{LinearConfig, PathConfig};
 use langevin_molecules::composition::Composition;
 use langevin_molecules::config::DataConfig;
 use langevin_molecules::network::{NetworkConfig, Told};
-use langevin_molecules::property::Property;
-use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
 use langevin_molecules::space::{Molecules, POSITIONS, SPECIES};
 use langevin_molecules::species::SpeciesForm;
@@ -21,8 +17,9 @@ use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
+use super::{properties, read, require_validation};
 use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
-use crate::{bad_input, refused};
+use crate::refused;
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,10 +55,7 @@ impl Experiment for MoleculesExperiment {
         }
         self.check_given()?;
         self.network.check(self.data.species).map_err(|error| error.within("network"))?;
-        if self.train.validate_every > 0 && self.data.validation_file.is_none() {
-            let allowed = "a file of molecules, since train.validate_every is above 0";
-            return Err(ConfigError::new("data.validation_file", "nothing", allowed));
-        }
+        require_validation(self.data.validation_file.as_ref(), &self.train)?;
         let labels = self.data.properties.iter().map(|property| &property.label).collect();
         crate::properties::check_labels(labels, self.method.hide_condition)?;
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
@@ -80,16 +74,7 @@ impl Experiment for MoleculesExperiment {
         }
         domain.form = self.data.species;
         domain.scale = self.data.scale_angstrom.unwrap_or(domain.scale);
-        for config in &self.data.properties {
-            let Some(property) = Property::measured(config, train.iter().map(Molecule::labels))
-            else {
-                let (label, file) = (&config.label, self.data.file.display());
-                return refused(format!(
-                    "data.properties: label {label} has no two values in {file}"
-                ));
-            };
-            domain.properties.push(property);
-        }
+        domain.properties = properties(&self.data.properties, &train, &self.data.file)?;
         if !self.method.give.is_empty() {
             domain.compositions = Composition::measured(&train, &domain)?;
         }
@@ -151,9 +136,4 @@ impl MoleculesExperiment {
         }
         Ok(())
     }
-}
-
-/// The molecules in `path`, every frame of which must be one.
-fn read(path: &Path) -> Result<Vec<Molecule>> {
-    Ok(read_molecules(path, false).map_err(bad_input)?.molecules)
 }

@@ -139,14 +139,8 @@ impl LikelihoodArgs {
         places: &[usize],
         bar: &SharedProgress,
     ) -> Result<Vec<Nats>> {
-        let mut by_size: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for &place in places {
-            by_size.entry(molecules[place].len()).or_default().push(place);
-        }
-        // The largest first, so that threads end at about the same time.
-        let chunks: Vec<&[usize]> =
-            by_size.values().rev().flat_map(|places| places.chunks(self.batch)).collect();
-        let one = |chunk: &&[usize]| -> Result<Vec<(usize, Nats)>> {
+        let chunks = super::chunks_by_size(molecules, places.iter().copied(), self.batch);
+        let one = |chunk: &Vec<usize>| -> Result<Vec<(usize, Nats)>> {
             let own: Vec<Molecule> = chunk.iter().map(|&place| molecules[place].clone()).collect();
             let nats = self.of_chunk(trained, grid, &own, chunk)?;
             bar.advance(chunk.len() as u64);

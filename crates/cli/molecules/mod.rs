@@ -15,14 +15,19 @@ mod shipped;
 mod train;
 mod xtb;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
+use langevin_core::ConfigError;
+use langevin_datasets::read_molecules;
+use langevin_molecules::property::{Property, PropertyConfig};
 use langevin_molecules::record::Molecule;
 use langevin_molecules::space::Molecules;
+use langevin_train::TrainConfig;
 
-use crate::{Ending, refused};
+use crate::{Ending, bad_input, refused};
 
 /// What can be done with molecules.
 #[derive(Debug, Subcommand)]
@@ -86,4 +91,47 @@ fn require_elements(domain: &Molecules, molecules: &[Molecule], file: &Path) -> 
         }
     }
     Ok(())
+}
+
+/// The molecules in `path`, every frame of which must be one.
+fn read(path: &Path) -> Result<Vec<Molecule>> {
+    Ok(read_molecules(path, false).map_err(bad_input)?.molecules)
+}
+
+/// Statistics of the labels that `configs` name among `molecules`, which were read from `file`.
+fn properties(
+    configs: &[PropertyConfig],
+    molecules: &[Molecule],
+    file: &Path,
+) -> Result<Vec<Property>> {
+    let one = |config: &PropertyConfig| {
+        let own = Property::measured(config, molecules.iter().map(Molecule::labels));
+        let (label, file) = (&config.label, file.display());
+        let message = || format!("data.properties: label {label} has no two values in {file}");
+        own.map_or_else(|| refused(message()), Ok)
+    };
+    configs.iter().map(one).collect()
+}
+
+/// Nothing if what a run is to be validated with is there.
+fn require_validation(file: Option<&PathBuf>, train: &TrainConfig) -> Result<(), ConfigError> {
+    if train.validate_every > 0 && file.is_none() {
+        let allowed = "a file of molecules, since train.validate_every is above 0";
+        return Err(ConfigError::new("data.validation_file", "nothing", allowed));
+    }
+    Ok(())
+}
+
+/// `places` of molecules in chunks of one size, `most` at the most; the largest molecules first, so that threads end at
+/// about the same time.
+fn chunks_by_size(
+    molecules: &[Molecule],
+    places: impl IntoIterator<Item = usize>,
+    most: usize,
+) -> Vec<Vec<usize>> {
+    let mut by_size: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for place in places {
+        by_size.entry(molecules[place].len()).or_default().push(place);
+    }
+    by_size.values().rev().flat_map(|own| own.chunks(most)).map(<[usize]>::to_vec).collect()
 }

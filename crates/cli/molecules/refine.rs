@@ -1,6 +1,5 @@
 //! `langevin molecules refine`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -15,7 +14,7 @@ use langevin_molecules::record::Molecule;
 use langevin_molecules::space::{SPECIES, SPECIES_FACTOR};
 
 use super::sample::{Trained, with_bonds_if_held};
-use super::shipped;
+use super::{chunks_by_size, require_elements, shipped};
 use crate::choice::ChoiceArgs;
 use crate::generate::{Chunk, Generation};
 use crate::options::RunOptions;
@@ -72,7 +71,7 @@ impl RefineArgs {
         super::require_given(&trained, SPECIES, "refine")?;
         self.choice.apply(&mut trained)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;
-        super::require_elements(&trained.domain, &rough, &self.file)?;
+        require_elements(&trained.domain, &rough, &self.file)?;
         let bar = SharedProgress::new("refine", rough.len() as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let refined = pool.install(|| self.refine(&trained, &rough, &finished))?;
@@ -101,15 +100,11 @@ impl RefineArgs {
         rough: &[Molecule],
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Molecule>> {
-        let mut by_size: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (place, molecule) in rough.iter().enumerate() {
-            by_size.entry(molecule.len()).or_default().push(place);
-        }
         let seed = Seed(self.seed);
         let grid = self.grid(trained)?;
         let generation = Generation { grid: &grid, ..trained.generation(seed, 1, finished) };
-        let chunks = by_size.values().rev().flat_map(|places| places.chunks(BATCH));
-        let chunks = chunks.map(|places| self.chunk(trained, rough, places));
+        let chunks = chunks_by_size(rough, 0..rough.len(), BATCH).into_iter();
+        let chunks = chunks.map(|places| self.chunk(trained, rough, &places));
         let chunks = chunks.collect::<Result<Vec<_>>>()?;
         let denoiser_of = |chunk: &Chunk, tally: &_| {
             let properties = &trained.domain.properties;

@@ -78,25 +78,26 @@ impl SampleArgs {
         self.choice.apply(&mut trained)?;
         let request = self.request.plan(&trained)?;
         let judge = self.judge(&trained, &request)?;
-        let each = self.candidates.map_or(1, NonZeroUsize::get);
+        let candidates = self.candidates.map_or(1, NonZeroUsize::get);
         let count = request.count().or(self.count).unwrap_or(100);
         if count == 0 || self.batch == 0 {
             return refused("--count and --batch: at least 1");
         }
-        let request = request.repeated(each);
-        let bar = SharedProgress::new("sample", (count * each) as u64, self.options.quiet);
+        let request = request.repeated(candidates);
+        let bar = SharedProgress::new("sample", (count * candidates) as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let draws = Draws { trained: &trained, request: &request, batch: self.batch };
         let drawn = pool.install(|| -> Result<Drawn> {
-            let candidates = self.draw(&draws, count * each, &finished)?;
-            let Some(judge) = &judge else { return Ok(candidates) };
-            let Drawn { molecules, evaluations } = candidates;
-            let molecules = judge.best(molecules, each, |place| request.values(place))?;
-            Ok(Drawn { molecules, evaluations: evaluations * each as f64 })
+            let drawn = self.draw(&draws, count * candidates, &finished)?;
+            let Some(judge) = &judge else { return Ok(drawn) };
+            let Drawn { molecules, evaluations } = drawn;
+            let molecules = judge.best(molecules, candidates, |place| request.values(place))?;
+            Ok(Drawn { molecules, evaluations: evaluations * candidates as f64 })
         })?;
         bar.finish();
         let again = self.closed_shell.map(|times| ("closed_shell", times.to_string()));
-        let judged = judge.map(|judge| ("candidates", format!("{each}, judge {}", judge.hash)));
+        let judged =
+            judge.map(|judge| ("candidates", format!("{candidates}, judge {}", judge.hash)));
         let own = [("request", serde_json::to_string(&self.request)?)].into_iter();
         let own = own.chain(again).chain(judged);
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
@@ -148,8 +149,8 @@ impl SampleArgs {
     }
 }
 
-/// Where the format of `out` has room for them: with bonds, and charges where they are not known, perceived from
-/// the geometry.
+/// Where the format of `out` has room for them: with bonds and charges, perceived from the geometry where they are not
+/// known.
 ///
 /// # Errors
 /// None that a molecule can cause.
@@ -159,6 +160,9 @@ pub fn with_bonds_if_held(molecules: Vec<Molecule>, out: &Path) -> Result<Vec<Mo
         return Ok(molecules);
     }
     let one = |molecule: Molecule| {
+        if molecule.bonds().is_some() {
+            return Ok(molecule);
+        }
         let graph = perceive(&molecule).graph;
         let molecule = molecule.with_bonds(graph.bonds())?;
         // A model of charges knows its own.

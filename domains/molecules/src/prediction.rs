@@ -3,10 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use langevin_core::factor::{Euclidean, Space};
 use langevin_core::{Batch, BySize, Condition, Domain, Error, Result, Rng, Source, State};
-use langevin_kernels::rng::tag;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Molecule;
+use crate::source::fingerprint;
 use crate::space::Molecules;
 
 /// Name of the only factor.
@@ -38,7 +38,7 @@ impl Predicted {
         Ok(State::single(Tensor::zeros(shape, DType::F64, &Device::Cpu)?))
     }
 
-    /// Values of all properties in the order of the states; nothing if `molecule` lacks a label.
+    /// Values of all properties in the order of a state's; nothing if `molecule` lacks a label.
     pub fn values_of(&self, molecule: &Molecule) -> Option<Vec<f64>> {
         let own = |name: &String| molecule.labels().get(name).copied();
         self.molecules.properties.iter().map(|property| own(&property.name)).collect()
@@ -85,14 +85,14 @@ pub struct LabelledSource {
 }
 
 impl LabelledSource {
-    /// Batches of those of `molecules` that have all labels; nothing if none has.
-    pub fn new(domain: Predicted, molecules: Vec<Molecule>, dtype: DType) -> Option<Self> {
-        let all = molecules.into_iter();
-        let labelled: Vec<_> = all.filter(|own| domain.values_of(own).is_some()).collect();
-        if labelled.is_empty() {
-            return None;
-        }
-        Some(Self { domain, molecules: BySize::new(labelled, Molecule::len), dtype })
+    /// Batches of `molecules`, each of which has a label for each property of `domain`.
+    ///
+    /// # Panics
+    /// If there are none, or one lacks a label.
+    pub fn new(domain: Predicted, molecules: Vec<Molecule>, dtype: DType) -> Self {
+        let labelled = |own: &Molecule| domain.values_of(own).is_some();
+        assert!(molecules.iter().all(labelled), "a molecule lacks a label");
+        Self { domain, molecules: BySize::new(molecules, Molecule::len), dtype }
     }
 }
 
@@ -101,20 +101,14 @@ impl Source for LabelledSource {
         let molecules: Vec<Molecule> = self.molecules.draw(rng).into_iter().cloned().collect();
         let values: Option<Vec<_>> =
             molecules.iter().map(|own| self.domain.values_of(own)).collect();
-        let x_0 = self.domain.encode(&values.expect("those without labels were left out"))?;
+        let x_0 = self.domain.encode(&values.expect("every molecule has all labels"))?;
         let condition = self.domain.condition_of(&molecules, self.dtype)?;
         Ok(Batch { x_0: x_0.to_dtype(self.dtype)?, x_1: None, condition })
     }
 
     fn fingerprint(&self) -> String {
-        let bits = self.molecules.iter().flat_map(|molecule| {
-            let positions = molecule.positions().iter().flatten().map(|x| x.to_bits());
-            let numbers = molecule.species().iter().map(|element| u64::from(element.number()));
-            let values = self.domain.values_of(molecule).into_iter().flatten();
-            positions.chain(numbers).chain(values.map(f64::to_bits))
-        });
-        let step = |hash: u64, bits: u64| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
-        format!("{:016x}", bits.fold(tag("labelled molecules"), step))
+        let properties = &self.domain.molecules.properties;
+        fingerprint("labelled molecules", &self.molecules, properties)
     }
 }
 
@@ -162,9 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_under_their_molecule_and_what_lacks_a_label_is_left_out() {
+    fn values_stand_under_their_molecule() {
         let (all, domain) = labelled();
-        let source = LabelledSource::new(domain.clone(), all.clone(), DType::F64).unwrap();
+        assert_eq!(domain.values_of(&all[3]), None);
+        let source = LabelledSource::new(domain.clone(), all[..3].to_vec(), DType::F64);
         let mut seen = [false; 3];
         for step in 0..8 {
             let mut rng = Rng::new(Seed(1), Purpose::Data, ids(0, 4), step);
@@ -173,7 +168,7 @@ mod tests {
             let context = domain.molecules.decode(batch.condition.context().unwrap()).unwrap();
             for (values, molecule) in values.iter().zip(&context) {
                 let place = values[1].round() as usize - 1;
-                assert!(all[place].labels()["dipole"] - values[0] < 1e-12);
+                assert!((all[place].labels()["dipole"] - values[0]).abs() < 1e-12);
                 let length = |m: &Molecule| {
                     let (a, b) = (m.positions()[1], m.positions()[2]);
                     (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>()
@@ -183,6 +178,5 @@ mod tests {
             }
         }
         assert_eq!(seen, [true; 3]);
-        assert!(LabelledSource::new(domain, vec![water(1.5)], DType::F64).is_none());
     }
 }

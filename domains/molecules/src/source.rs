@@ -4,6 +4,7 @@ use candle_core::DType;
 use langevin_core::{Batch, BySize, Domain, Result, Rng, Source};
 use langevin_kernels::rng::tag;
 
+use crate::property::Property;
 use crate::record::Molecule;
 use crate::space::Molecules;
 
@@ -34,18 +35,22 @@ impl Source for MoleculeSource {
     }
 
     fn fingerprint(&self) -> String {
-        let atoms = self.molecules.iter().flat_map(|molecule| {
-            molecule
-                .positions()
-                .iter()
-                .flatten()
-                .map(|x| x.to_bits())
-                .chain(molecule.species().iter().map(|element| u64::from(element.number())))
-                .chain(self.domain.properties.iter().filter_map(|property| {
-                    molecule.labels().get(&property.name).map(|value| value.to_bits())
-                }))
-        });
-        let step = |hash: u64, bits: u64| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
-        format!("{:016x}", atoms.fold(tag("molecules"), step))
+        fingerprint("molecules", &self.molecules, &self.domain.properties)
     }
+}
+
+/// A hash of the atoms of `molecules` and their labels of `properties`, begun with their `purpose`.
+pub(crate) fn fingerprint(
+    purpose: &str,
+    molecules: &BySize<Molecule>,
+    properties: &[Property],
+) -> String {
+    let bits = molecules.iter().flat_map(|molecule| {
+        let positions = molecule.positions().iter().flatten().map(|x| x.to_bits());
+        let numbers = molecule.species().iter().map(|element| u64::from(element.number()));
+        let label = |property: &Property| molecule.labels().get(&property.name).copied();
+        positions.chain(numbers).chain(properties.iter().filter_map(label).map(f64::to_bits))
+    });
+    let step = |hash: u64, bits: u64| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
+    format!("{:016x}", bits.fold(tag(purpose), step))
 }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use candle_core::DType;
-use langevin_core::{ConfigError, Network, Process, Source};
-use langevin_datasets::read_molecules;
-use langevin_diffusion::CouplingConfig;
+use langevin_core::{ConfigError, Head, Network, Process, Source};
+use langevin_diffusion::{CouplingConfig, ObjectiveConfig};
 use langevin_molecules::config::LabelledConfig;
 use langevin_molecules::network::{NetworkConfig, PropertyNetwork, ScalarVectorConfig};
 use langevin_molecules::prediction::{LabelledSource, Predicted};
-use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 use langevin_molecules::space::Molecules;
 use langevin_nn::Builder;
@@ -19,7 +17,8 @@ use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
-use crate::{bad_input, refused};
+use crate::molecules::{properties, read, require_validation};
+use crate::refused;
 
 /// One complete TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,16 +46,21 @@ impl Experiment for PredictorExperiment {
     fn plan(&self) -> Result<Plan<ScalarVectorConfig>, ConfigError> {
         let network = self.layers()?;
         network.check().map_err(|error| error.within("network"))?;
-        if self.train.validate_every > 0 && self.data.validation_file.is_none() {
-            let allowed = "a file of molecules, since train.validate_every is above 0";
-            return Err(ConfigError::new("data.validation_file", "nothing", allowed));
-        }
+        require_validation(self.data.validation_file.as_ref(), &self.train)?;
         let labels: Vec<_> = self.data.properties.iter().map(|property| &property.label).collect();
         if labels.is_empty() {
             return Err(ConfigError::new("data.properties", "none", "at least one label"));
         }
         crate::properties::check_labels(labels, 0.0)?;
         let method = &self.method;
+        // The estimate of pure noise is the mean, and finite whatever the path.
+        if !matches!(method.objective, ObjectiveConfig::Denoising(_)) {
+            let allowed = "denoising, whose estimates are means";
+            return Err(ConfigError::new("method.objective.kind", "another", allowed));
+        }
+        if method.head != Head::Clean {
+            return Err(ConfigError::new("method.head", format!("{:?}", method.head), "clean"));
+        }
         if !matches!(method.coupling, CouplingConfig::Independent(_)) {
             // Another would pair noise with the values of this molecule or that.
             let found = format!("{:?}", method.coupling);
@@ -70,31 +74,17 @@ impl Experiment for PredictorExperiment {
     }
 
     fn data(&self) -> Result<Data<Predicted>> {
-        let train = read(&self.data.file)?;
-        let mut molecules = Molecules::measured(&train).expect("a file that was read has some");
-        for config in &self.data.properties {
-            let own = Property::measured(config, train.iter().map(Molecule::labels));
-            let Some(own) = own else {
-                let (label, file) = (&config.label, self.data.file.display());
-                return refused(format!(
-                    "data.properties: label {label} has no two values in {file}"
-                ));
-            };
-            molecules.properties.push(own);
-        }
+        let train = self.labelled(&self.data.file)?;
+        let mut molecules = Molecules::measured(&train).expect("there are some");
+        molecules.properties = properties(&self.data.properties, &train, &self.data.file)?;
         let domain = Predicted { molecules };
-        let source = |all, path: &Path| -> Result<Arc<dyn Source>> {
-            match LabelledSource::new(domain.clone(), all, DType::F32) {
-                Some(source) => Ok(Arc::new(source)),
-                None => {
-                    refused(format!("{}: no molecule has all of data.properties", path.display()))
-                }
-            }
+        let source = |all| -> Arc<dyn Source> {
+            Arc::new(LabelledSource::new(domain.clone(), all, DType::F32))
         };
         let validated =
             self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
-        let held_out = validated.map(|path| source(read(path)?, path)).transpose()?;
-        Ok(Data { held_out, source: source(train, &self.data.file)?, domain })
+        let held_out = validated.map(|path| Ok::<_, anyhow::Error>(source(self.labelled(path)?)));
+        Ok(Data { held_out: held_out.transpose()?, source: source(train), domain })
     }
 
     fn network(
@@ -123,9 +113,33 @@ impl PredictorExperiment {
             NetworkConfig::ScalarVector(config) => Ok(config.clone()),
         }
     }
+
+    /// The molecules in `path` that have all labels.
+    fn labelled(&self, path: &Path) -> Result<Vec<Molecule>> {
+        let mut molecules = read(path)?;
+        let has = |own: &Molecule, label: &String| own.labels().contains_key(label);
+        molecules.retain(|own| self.data.properties.iter().all(|config| has(own, &config.label)));
+        if molecules.is_empty() {
+            return refused(format!("{}: no molecule has all of data.properties", path.display()));
+        }
+        Ok(molecules)
+    }
 }
 
-/// The molecules in `path`, every frame of which must be one.
-fn read(path: &Path) -> Result<Vec<Molecule>> {
-    Ok(read_molecules(path, false).map_err(bad_input)?.molecules)
+#[cfg(test)]
+mod tests {
+    use crate::molecules::shipped;
+
+    use super::*;
+
+    #[test]
+    fn the_published_config_is_that_of_the_model_that_ships() {
+        let text = include_str!("../../../../configs/molecules/qm9_properties.toml");
+        let published: PredictorExperiment = toml::from_str(text).unwrap();
+        published.plan().unwrap();
+        let (shipped, _) = shipped::read_predictor(Path::new("qm9_properties")).unwrap();
+        let [published, shipped] =
+            [&published, &shipped.experiment].map(|own| toml::to_string(own).unwrap());
+        assert_eq!(published, shipped);
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 
-use super::predictor::{Predictor, means};
+use super::predictor::{Predictor, means, with_prediction};
 use crate::molecules::sample::Trained;
 use crate::molecules::shipped;
 use crate::properties::{Values, place_of};
@@ -54,38 +54,63 @@ impl Judge {
         Ok(Self { predictor, hash, places })
     }
 
-    /// Of each `count` molecules in turn the one whose predicted properties are nearest to what is asked of their place, the
-    /// sum of absolute differences in mean absolute deviations of the data; with the predictions as labels
-    /// `NAME_predicted`. Nothing where none is a molecule.
+    /// Of each `candidates` molecules in turn the one whose predicted properties are nearest to what is asked of their place,
+    /// the sum of absolute differences in mean absolute deviations of the data; with the predictions as labels. Nothing where
+    /// none is a molecule.
     ///
     /// # Errors
     /// Those of the model.
     pub fn best(
         &self,
-        molecules: Vec<Option<Molecule>>,
-        count: usize,
+        mut molecules: Vec<Option<Molecule>>,
+        candidates: usize,
         asked: impl Fn(usize) -> Values,
     ) -> Result<Vec<Option<Molecule>>> {
         let there: Vec<Molecule> = molecules.iter().flatten().cloned().collect();
-        let mut found = means(&self.predictor, &there)?.into_iter();
-        let properties = &self.predictor.domain.molecules.properties;
-        let mut best: Vec<Option<(f64, Molecule)>> = vec![None; molecules.len() / count];
-        for (place, molecule) in molecules.into_iter().enumerate() {
-            let Some(mut molecule) = molecule else { continue };
+        let mut found = means(&self.predictor, &there, &|_| {})?.into_iter();
+        let mut judged = |(place, molecule): (usize, &mut Option<Molecule>)| {
+            let own = molecule.take()?;
             let predicted = found.next().expect("a prediction for each molecule");
-            let mut far = 0.0;
-            for (value, own) in asked(place).iter().zip(&self.places) {
-                let (Some(value), Some(own)) = (value, own) else { continue };
-                let property = &properties[*own];
-                far += (predicted[*own] - value).abs() / property.deviation;
-                let name = format!("{}_predicted", property.name);
-                molecule = molecule.with_label(name, predicted[*own]);
-            }
-            let best = &mut best[place / count];
-            if best.as_ref().is_none_or(|(least, _)| far < *least) {
-                *best = Some((far, molecule));
-            }
+            let (far, own) = self.judged(own, &predicted, &asked(place));
+            *molecule = Some(own);
+            Some(far)
+        };
+        let far: Vec<Option<f64>> = molecules.iter_mut().enumerate().map(&mut judged).collect();
+        let best = nearest(&far, candidates).into_iter();
+        Ok(best.map(|place| place.and_then(|place| molecules[place].take())).collect())
+    }
+
+    /// How far `predicted` is from what is `asked`, and `molecule` labelled with it.
+    fn judged(&self, molecule: Molecule, predicted: &[f64], asked: &Values) -> (f64, Molecule) {
+        let properties = &self.predictor.domain.molecules.properties;
+        let (mut far, mut molecule) = (0.0, molecule);
+        for (value, own) in asked.iter().zip(&self.places) {
+            let (Some(value), Some(own)) = (value, *own) else { continue };
+            far += (predicted[own] - value).abs() / properties[own].deviation;
+            molecule = with_prediction(molecule, &properties[own], predicted[own]);
         }
-        Ok(best.into_iter().map(|best| best.map(|(_, molecule)| molecule)).collect())
+        (far, molecule)
+    }
+}
+
+/// The place of the smallest number of each `candidates` in turn, the first of equal ones; nothing where there is none.
+fn nearest(far: &[Option<f64>], candidates: usize) -> Vec<Option<usize>> {
+    let group = |(group, far): (usize, &[Option<f64>])| {
+        let there = far.iter().enumerate().filter_map(|(i, far)| far.map(|far| (i, far)));
+        let best = there.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map(|(i, _)| group * candidates + i)
+    };
+    far.chunks(candidates).enumerate().map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_of_each_group_is_found_and_holes_are_passed_over() {
+        let far = [Some(0.3), None, Some(0.1), None, None, None, None, Some(0.2), Some(0.2)];
+        assert_eq!(nearest(&far, 3), [Some(2), None, Some(7)]);
+        assert_eq!(nearest(&far[..2], 1), [Some(0), None]);
     }
 }

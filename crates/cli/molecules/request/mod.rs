@@ -87,7 +87,7 @@ pub struct Request {
     scaffold: Option<Scaffold>,
     wishes: Wishes,
     /// Samples that are drawn for each that is asked for.
-    each: usize,
+    candidates: usize,
     /// How far to go away from a weaker answer.
     contrast: Option<Contrast>,
     /// Who gives the weaker answer, if not the model without its properties.
@@ -139,7 +139,7 @@ impl RequestArgs {
         }
         let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
         let contrast = self.contrast.build()?;
-        Ok(Request { makes, scaffold, wishes, each: 1, contrast, weaker })
+        Ok(Request { makes, scaffold, wishes, candidates: 1, contrast, weaker })
     }
 
     /// Whether species are given to the model.
@@ -238,19 +238,19 @@ impl Request {
 
     /// What each of `count` samples is made of.
     pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
-        let makes = self.makes.draw(seed, count.div_ceil(self.each));
-        makes.into_iter().flat_map(|make| std::iter::repeat_n(make, self.each)).collect()
+        let makes = self.makes.draw(seed, count.div_ceil(self.candidates));
+        makes.into_iter().flat_map(|make| std::iter::repeat_n(make, self.candidates)).collect()
     }
 
-    /// The same, of which `each` samples in a row are drawn for one.
+    /// The same, of which `candidates` samples in a row are drawn for one.
     #[must_use]
-    pub fn repeated(self, each: usize) -> Self {
-        Self { each, ..self }
+    pub fn repeated(self, candidates: usize) -> Self {
+        Self { candidates, ..self }
     }
 
     /// Values of properties that the sample in `place` is asked for.
     pub fn values(&self, place: usize) -> Values {
-        self.wishes.of(place / self.each)
+        self.wishes.of(place / self.candidates)
     }
 
     /// Whether some sample is asked for a value of `property`, by its place.
