@@ -17,8 +17,8 @@ use crate::{Ending, refuse_existing, threads};
 ///
 /// Structural validity: no two atoms closer than 0.5 Å; compositional validity: SMACT's rules with its table of
 /// 2014 or of ICSD 2024; valid is both, by the older table, as published. Unique and novel by the matcher with its
-/// defaults. w-density (g/cm³) and w-elements are Wasserstein distances of up to 1000 valid crystals, evenly
-/// spread over the file, from those of --against.
+/// defaults. w-density (g/cm³) and w-elements are Wasserstein distances of 1000 valid crystals, as
+/// published, from those of --against: the mean over as many groups of 1000 as there are, or of all where there are fewer.
 ///
 /// Example: langevin crystals evaluate samples.cif --against test.csv.gz --train train.csv.gz
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use langevin_crystals::validity::is_balanced;
 use langevin_transport::wasserstein_line;
 use rayon::prelude::*;
 
-/// Valid crystals whose distributions are compared, as published.
+/// Valid crystals whose distribution is compared at a time, as published.
 const COMPARED: usize = 1000;
 
 /// What was found.
@@ -55,14 +55,18 @@ pub fn measure(crystals: &[Crystal], data: Option<&[Crystal]>, known: &[Crystal]
     if let Some(data) = data {
         let good = crystals.iter().zip(&valid).filter(|(_, valid)| **valid);
         let good: Vec<&Crystal> = good.map(|(crystal, _)| crystal).collect();
-        let compared: Vec<&Crystal> = spread(&good, COMPARED);
+        let groups = groups(&good, COMPARED);
         for (name, of) in
             [("w-density", Crystal::density as fn(&Crystal) -> f64), ("w-elements", elements)]
         {
-            let own: Vec<f64> = compared.iter().map(|crystal| of(crystal)).collect();
             let real: Vec<f64> = data.iter().map(of).collect();
-            if !own.is_empty() {
-                numbers.push((name, wasserstein_line(&own, None, &real, None, 1.0)?));
+            let distance = |group: &Vec<&Crystal>| {
+                let own: Vec<f64> = group.iter().map(|crystal| of(crystal)).collect();
+                wasserstein_line(&own, None, &real, None, 1.0)
+            };
+            let distances = groups.iter().map(distance).collect::<Result<Vec<f64>, _>>()?;
+            if !distances.is_empty() {
+                numbers.push((name, mean(distances.into_iter())));
             }
         }
     }
@@ -83,8 +87,39 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// At most `count` of `all`, evenly spread.
-fn spread<'a>(all: &[&'a Crystal], count: usize) -> Vec<&'a Crystal> {
-    let taken = count.min(all.len());
-    (0..taken).map(|i| all[i * all.len() / taken]).collect()
+/// `all` in groups of `count`, each evenly spread over it: as many as there are whole ones, or one with all.
+fn groups<'a>(all: &[&'a Crystal], count: usize) -> Vec<Vec<&'a Crystal>> {
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let (groups, size) = ((all.len() / count).max(1), count.min(all.len()));
+    let place = |group: usize, i: usize| (i * groups + group) * all.len() / (groups * size);
+    let one = |group: usize| (0..size).map(|i| all[place(group, i)]).collect();
+    (0..groups).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use langevin_crystals::element::Element;
+    use langevin_crystals::lattice::Lattice;
+
+    use super::*;
+
+    #[test]
+    fn groups_are_disjoint_and_spread() {
+        let salt = |i: usize| {
+            let cube = Lattice::from_parameters([3.0 + i as f64; 3], [90.0; 3]).unwrap();
+            Crystal::new(cube, vec![Element::C], vec![[0.0; 3]]).unwrap()
+        };
+        let crystals: Vec<Crystal> = (0..11).map(salt).collect();
+        let all: Vec<&Crystal> = crystals.iter().collect();
+        let places = |count: usize| -> Vec<Vec<usize>> {
+            let edge = |crystal: &&Crystal| crystal.lattice().volume().cbrt().round() as usize - 3;
+            groups(&all, count).iter().map(|group| group.iter().map(edge).collect()).collect()
+        };
+        assert_eq!(places(3), [[0, 3, 7], [1, 4, 8], [2, 6, 9]]);
+        assert_eq!(places(6), [[0, 1, 3, 5, 7, 9]]);
+        assert_eq!(places(20), [(0..11).collect::<Vec<_>>()]);
+        assert!(groups(&[], 3).is_empty());
+    }
 }
