@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use langevin_core::ConfigError;
-use langevin_molecules::property::{Asked, Property};
+use langevin_molecules::property::{Asked, Labels, Property, PropertyConfig};
 
 use crate::{bad_input, refused};
 
@@ -23,6 +23,29 @@ pub fn check_labels(mut labels: Vec<&String>, hide: f64) -> Result<(), ConfigErr
         return Err(ConfigError::new("method.hide_condition", hide, allowed));
     }
     Ok(())
+}
+
+/// Statistics of the labels that `configs` name among `labels` of records, which come from `source`.
+///
+/// # Errors
+/// A label that has no two values.
+pub fn measured<'a>(
+    configs: &[PropertyConfig],
+    labels: impl Iterator<Item = &'a Labels> + Clone,
+    source: &str,
+) -> Result<Vec<Property>> {
+    let one = |config: &PropertyConfig| {
+        Property::measured(config, labels.clone()).map_or_else(
+            || {
+                refused(format!(
+                    "data.properties: label {} has no two values in {source}",
+                    config.label
+                ))
+            },
+            Ok,
+        )
+    };
+    configs.iter().map(one).collect()
 }
 
 /// The same values for all samples, in the units of `properties`.

@@ -86,6 +86,7 @@ fn the_judge_keeps_the_nearest_candidate() {
         .map(|gap| (gap - 7.4).abs())
         .collect();
     let nearest = (0..8).min_by(|&a, &b| far[a].total_cmp(&far[b])).unwrap();
+    assert_ne!(nearest, 0, "the first of them would be kept by a judge that looks at none");
     let spread = far.iter().fold(0.0f64, |most, &far| most.max(far)) - far[nearest];
     assert!(spread > 1e-3, "the judge tells the eight apart: {far:?}");
     let atoms = |text: &str| {

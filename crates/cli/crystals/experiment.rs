@@ -10,7 +10,6 @@ use langevin_crystals::base::Lesson;
 use langevin_crystals::baselines::Templates;
 use langevin_crystals::config::DataConfig;
 use langevin_crystals::network::{GivenSpecies, NetworkConfig, Told};
-use langevin_crystals::property::Property;
 use langevin_crystals::record::Crystal;
 use langevin_crystals::source::CrystalSource;
 use langevin_crystals::space::{Crystals, SPECIES};
@@ -19,6 +18,7 @@ use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
+use crate::properties::{check_labels, measured};
 use crate::refused;
 
 /// One complete TOML file.
@@ -57,7 +57,7 @@ impl Experiment for CrystalsExperiment {
         }
         let labels: Vec<&String> =
             self.data.properties.iter().map(|property| &property.label).collect();
-        crate::properties::check_labels(labels, self.method.hide_condition)?;
+        check_labels(labels, self.method.hide_condition)?;
         if let Some(templates) = &self.data.templates {
             templates.check().map_err(|error| error.within("templates").within("data"))?;
             if self.given_species() != GivenSpecies::Always {
@@ -91,16 +91,8 @@ impl Experiment for CrystalsExperiment {
         let (train, held_out) = self.data.divided(all);
         let mut domain = Crystals::measured(&train).expect("a file that was read has crystals");
         domain.motion = self.data.motion;
-        for config in &self.data.properties {
-            let Some(property) = Property::measured(config, train.iter().map(Crystal::labels))
-            else {
-                let label = &config.label;
-                return refused(format!(
-                    "data.properties: label {label} has no two values in data.files"
-                ));
-            };
-            domain.properties.push(property);
-        }
+        let labels = train.iter().map(Crystal::labels);
+        domain.properties = measured(&self.data.properties, labels, "data.files")?;
         let validated =
             self.data.validation_file.as_ref().filter(|_| self.train.validate_every > 0);
         let held_out = match validated {

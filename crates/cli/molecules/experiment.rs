@@ -10,6 +10,7 @@ use langevin_diffusion::schedule::{LinearConfig, PathConfig};
 use langevin_molecules::composition::Composition;
 use langevin_molecules::config::DataConfig;
 use langevin_molecules::network::{NetworkConfig, Told};
+use langevin_molecules::record::Molecule;
 use langevin_molecules::source::MoleculeSource;
 use langevin_molecules::space::{Molecules, POSITIONS, SPECIES};
 use langevin_molecules::species::SpeciesForm;
@@ -17,8 +18,9 @@ use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use super::{properties, read, require_validation};
+use super::{read, require_validation};
 use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
+use crate::properties::{check_labels, measured};
 use crate::refused;
 
 /// One complete TOML file.
@@ -57,7 +59,7 @@ impl Experiment for MoleculesExperiment {
         self.network.check(self.data.species).map_err(|error| error.within("network"))?;
         require_validation(self.data.validation_file.as_ref(), &self.train)?;
         let labels = self.data.properties.iter().map(|property| &property.label).collect();
-        crate::properties::check_labels(labels, self.method.hide_condition)?;
+        check_labels(labels, self.method.hide_condition)?;
         Ok(Plan { network: (), method: self.method.build()?, train: train_plan(&self.train)? })
     }
 
@@ -74,7 +76,8 @@ impl Experiment for MoleculesExperiment {
         }
         domain.form = self.data.species;
         domain.scale = self.data.scale_angstrom.unwrap_or(domain.scale);
-        domain.properties = properties(&self.data.properties, &train, &self.data.file)?;
+        let (labels, file) = (train.iter().map(Molecule::labels), self.data.file.display());
+        domain.properties = measured(&self.data.properties, labels, &file.to_string())?;
         if !self.method.give.is_empty() {
             domain.compositions = Composition::measured(&train, &domain)?;
         }

@@ -22,7 +22,6 @@ use anyhow::Result;
 use clap::Subcommand;
 use langevin_core::ConfigError;
 use langevin_datasets::read_molecules;
-use langevin_molecules::property::{Property, PropertyConfig};
 use langevin_molecules::record::Molecule;
 use langevin_molecules::space::Molecules;
 use langevin_train::TrainConfig;
@@ -96,21 +95,6 @@ fn require_elements(domain: &Molecules, molecules: &[Molecule], file: &Path) -> 
 /// The molecules in `path`, every frame of which must be one.
 fn read(path: &Path) -> Result<Vec<Molecule>> {
     Ok(read_molecules(path, false).map_err(bad_input)?.molecules)
-}
-
-/// Statistics of the labels that `configs` name among `molecules`, which were read from `file`.
-fn properties(
-    configs: &[PropertyConfig],
-    molecules: &[Molecule],
-    file: &Path,
-) -> Result<Vec<Property>> {
-    let one = |config: &PropertyConfig| {
-        let own = Property::measured(config, molecules.iter().map(Molecule::labels));
-        let (label, file) = (&config.label, file.display());
-        let message = || format!("data.properties: label {label} has no two values in {file}");
-        own.map_or_else(|| refused(message()), Ok)
-    };
-    configs.iter().map(one).collect()
 }
 
 /// Nothing if what a run is to be validated with is there.

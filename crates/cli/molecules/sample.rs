@@ -139,9 +139,8 @@ impl SampleArgs {
         if self.candidates.is_none() {
             return Ok(None);
         }
-        let asked = trained.domain.properties.iter().enumerate();
-        let asked = asked.filter(|(place, _)| request.asks_for(*place));
-        let asked: Vec<&str> = asked.map(|(_, property)| property.name.as_str()).collect();
+        let properties = 0..trained.domain.properties.len();
+        let asked: Vec<usize> = properties.filter(|&place| request.asks_for(place)).collect();
         if asked.is_empty() {
             return refused("--candidates: needs --property or --each, by which to choose");
         }

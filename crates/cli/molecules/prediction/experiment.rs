@@ -17,7 +17,8 @@ use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Data, Experiment, Method, Plan, settings, train_plan};
-use crate::molecules::{properties, read, require_validation};
+use crate::molecules::{read, require_validation};
+use crate::properties::{check_labels, measured};
 use crate::refused;
 
 /// One complete TOML file.
@@ -51,7 +52,7 @@ impl Experiment for PredictorExperiment {
         if labels.is_empty() {
             return Err(ConfigError::new("data.properties", "none", "at least one label"));
         }
-        crate::properties::check_labels(labels, 0.0)?;
+        check_labels(labels, 0.0)?;
         let method = &self.method;
         // The estimate of pure noise is the mean, and finite whatever the path.
         if !matches!(method.objective, ObjectiveConfig::Denoising(_)) {
@@ -76,7 +77,8 @@ impl Experiment for PredictorExperiment {
     fn data(&self) -> Result<Data<Predicted>> {
         let train = self.labelled(&self.data.file)?;
         let mut molecules = Molecules::measured(&train).expect("there are some");
-        molecules.properties = properties(&self.data.properties, &train, &self.data.file)?;
+        let (labels, file) = (train.iter().map(Molecule::labels), self.data.file.display());
+        molecules.properties = measured(&self.data.properties, labels, &file.to_string())?;
         let domain = Predicted { molecules };
         let source = |all| -> Arc<dyn Source> {
             Arc::new(LabelledSource::new(domain.clone(), all, DType::F32))

@@ -17,16 +17,16 @@ pub struct Judge {
     predictor: Predictor,
     /// sha256 of its file.
     pub hash: String,
-    /// For each property of the other model, its place among those of this one.
-    places: Vec<Option<usize>>,
+    /// Places of the properties that are asked for: among those of the other model, and of this one.
+    places: Vec<(usize, usize)>,
 }
 
 impl Judge {
-    /// The model in `path`, to judge samples of `trained` by the properties `asked`.
+    /// The model in `path`, to judge samples of `trained` by its properties in the places `asked`.
     ///
     /// # Errors
     /// If it is none, does not know one of these or an element that `trained` makes, or has another unit.
-    pub fn read(path: &Path, trained: &Trained, asked: &[&str]) -> Result<Self> {
+    pub fn read(path: &Path, trained: &Trained, asked: &[usize]) -> Result<Self> {
         let (predictor, hash) = shipped::read_predictor(path)?;
         let own = &predictor.domain.molecules;
         let stranger =
@@ -37,8 +37,11 @@ impl Judge {
                 path.display()
             ));
         }
-        for property in trained.domain.properties.iter().filter(|own| asked.contains(&&*own.name)) {
-            let judged = &own.properties[place_of("--judge", &property.name, &own.properties)?];
+        let mut places = Vec::new();
+        for &theirs in asked {
+            let property = &trained.domain.properties[theirs];
+            let place = place_of("--judge", &property.name, &own.properties)?;
+            let judged = &own.properties[place];
             if judged.unit != property.unit {
                 let unit = |own: &Property| own.unit.clone().unwrap_or("no unit".into());
                 let (found, needed) = (unit(judged), unit(property));
@@ -47,10 +50,8 @@ impl Judge {
                     "--judge {path}: it has {name} in {found}, needed: {needed}, as the model"
                 ));
             }
+            places.push((theirs, place));
         }
-        let place = |name: &str| own.properties.iter().position(|own| own.name == name);
-        let properties = trained.domain.properties.iter();
-        let places = properties.map(|property| place(&property.name)).collect();
         Ok(Self { predictor, hash, places })
     }
 
@@ -84,8 +85,8 @@ impl Judge {
     fn judged(&self, molecule: Molecule, predicted: &[f64], asked: &Values) -> (f64, Molecule) {
         let properties = &self.predictor.domain.molecules.properties;
         let (mut far, mut molecule) = (0.0, molecule);
-        for (value, own) in asked.iter().zip(&self.places) {
-            let (Some(value), Some(own)) = (value, *own) else { continue };
+        for &(theirs, own) in &self.places {
+            let Some(value) = asked[theirs] else { continue };
             far += (predicted[own] - value).abs() / properties[own].deviation;
             molecule = with_prediction(molecule, &properties[own], predicted[own]);
         }

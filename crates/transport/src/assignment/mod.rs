@@ -36,7 +36,7 @@ pub struct Assignment {
 
 /// Solver of dense assignment problems that keeps its memory between calls.
 ///
-/// Auctions at falling ε bring the duals near their optimum; augmenting row reduction and shortest
+/// Of problems that are not small, auctions at falling ε bring the duals near their optimum; augmenting row reduction and shortest
 /// augmenting paths make them exact. Ties go to the lowest column. One thread; the same bits on
 /// every instruction set.
 ///
