@@ -1,25 +1,14 @@
 //! A task's chunks, forward and backward, on slices.
 
-use super::passes::{Context, Hidden, HiddenAdjoint, Messages, MessagesAdjoint};
-use super::shape::SUMMED;
-use crate::gemm::{Pack, Product, Start, Strided, packed_len};
+use super::passes::{Context, HiddenAdjoint, Messages, MessagesAdjoint};
+use super::products::{First, Right, add_outer};
+use super::shape::{SUMMED, Shape};
+use crate::gemm::{Start, Strided, packed_len};
 use crate::isa::dispatch;
 use crate::linear::passes::merge;
 use crate::parallel::{Shared, for_blocks, map_blocks};
 use crate::real::Real;
 use crate::scratch;
-
-/// `c = x W2ᵀ (+ b2)` for the rows of a chunk.
-pub(super) fn second_layer<T: Real>(
-    c: &mut [T],
-    x: &[T],
-    packed: &[T],
-    h: usize,
-    start: Start<'_, T>,
-) {
-    let rows = x.len() / h.max(1);
-    dispatch(Product { a: Strided::rows(x, h), packed, c, ldc: h, rows, inner: h, cols: h, start });
-}
 
 /// Sums (`[B, n, h]`) and scalars (`[B, n, n, s]`), one behind the other.
 ///
@@ -28,146 +17,165 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> Vec<T
     let keep = !kept.is_empty();
     let kept = Shared::new(kept);
     let shape = context.shape;
-    let (n, h, s) = (shape.n, shape.h, shape.s);
+    let Shape { n, h, s, .. } = shape;
     let pieces = shape.pieces();
     let mut out = vec![T::ZERO; shape.sum_len() + shape.head_len()];
     let (sum, head) = out.split_at_mut(shape.sum_len());
     let (sum, head) = (Shared::new(sum), Shared::new(head));
-    scratch::with(packed_len(h, h), |packed| {
-        let w2 = Strided::transposed(&context.w[pieces.w2], h);
-        dispatch(Pack { b: w2, inner: h, cols: h, to: packed });
-        let (packed, b2) = (&*packed, &context.w[pieces.b2]);
-        let tasks = shape.tasks(0);
-        for_blocks(tasks.count(), 1, shape.work(), |task, _| {
-            let (samples, rows) = tasks.get(task);
-            scratch::with((2 * shape.chunk_pairs() + 1) * h, |buffer| {
-                let (hidden, rest) = buffer.split_at_mut(shape.chunk_pairs() * h);
-                let (z, m) = rest.split_at_mut(shape.chunk_pairs() * h);
-                for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
-                    let len = chunk.pairs() * h;
-                    let hidden = &mut hidden[..len];
-                    let z = if keep {
-                        let first = chunk.first_pair(n) * h;
-                        // SAFETY: a pair belongs to one chunk.
-                        unsafe { kept.part(first..first + len) }
-                    } else {
-                        &mut z[..len]
-                    };
-                    dispatch(Hidden { context, chunk: &chunk, hidden: &mut *hidden, slope: None });
-                    second_layer(z, hidden, packed, h, Start::Columns(b2));
-                    let first = chunk.sample * n + chunk.i.start;
-                    let last = chunk.sample * n + chunk.i.end;
-                    let sums = if shape.sum { first * h..last * h } else { 0..0 };
-                    // SAFETY: a row i of a sample belongs to one task.
-                    let (sum, head) =
-                        unsafe { (sum.part(sums), head.part(first * n * s..last * n * s)) };
-                    dispatch(Messages { context, chunk: &chunk, z, m, sum, head });
+    let first = First::new(context);
+    let second = Right::new(Strided::transposed(&context.w[pieces.w2], h), h, h);
+    let third = || Right::new(Strided::transposed(&context.w[pieces.w3], h), h, s);
+    let third = shape.many_scalars().then(third);
+    let (b2, b3) = (&context.w[pieces.b2], &context.w[pieces.b3]);
+    let most = shape.chunk_pairs();
+    let sizes = [most * h, most * h, most * h, First::<T>::room(shape), most * s];
+    let tasks = shape.tasks(0);
+    for_blocks(tasks.count(), 1, shape.work(), |task, _| {
+        let (samples, rows) = tasks.get(task);
+        scratch::with(sizes.iter().sum(), |buffer| {
+            let [hidden, z, m, e, scalars] = split(buffer, sizes);
+            for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
+                let (pairs, i) = (chunk.pairs(), chunk.rows(n));
+                let hidden = &mut hidden[..pairs * h];
+                let z = if keep {
+                    let first = chunk.first_pair(n) * h;
+                    // SAFETY: a pair belongs to one chunk.
+                    unsafe { kept.part(first..first + pairs * h) }
+                } else {
+                    &mut z[..pairs * h]
+                };
+                first.layer(&chunk, &mut e[..pairs * shape.many_k()], hidden, None);
+                second.times(hidden, z, Start::Columns(b2));
+                let sums = if shape.sum { i.start * h..i.end * h } else { 0..0 };
+                // SAFETY: a row i of a sample belongs to one task.
+                let (sum, head) =
+                    unsafe { (sum.part(sums), head.part(i.start * n * s..i.end * n * s)) };
+                dispatch(Messages { context, chunk: &chunk, z, m, sum, head: &mut *head });
+                if let Some(third) = &third {
+                    let scalars = &mut scalars[..pairs * s];
+                    third.times(&m[..pairs * h], scalars, Start::Columns(b3));
+                    chunk.scatter(scalars, n, s, head);
                 }
-            });
+            }
         });
     });
     out
 }
 
-/// Gradients of `[a; b]`, `e` and the packed weights from those of [`forward`]'s result.
+/// Gradients of `[a; b]`, `e` (if `wanted`, else nothing) and the packed weights from those of [`forward`]'s result.
 ///
 /// `kept` is what [`forward`] kept; if nothing, it is computed again.
-pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) -> [Vec<T>; 3] {
+pub(super) fn adjoint<T: Real>(
+    context: Context<'_, T>,
+    grad: &[T],
+    kept: &[T],
+    wanted: bool,
+) -> [Vec<T>; 3] {
     let shape = context.shape;
-    let (batch, n, h, k) = (shape.batch, shape.n, shape.h, shape.k);
+    let Shape { batch, n, h, s, .. } = shape;
     let pieces = shape.pieces();
     let (sum_grad, head_grad) = grad.split_at(shape.sum_len());
+    // Width of the gradient of `e`.
+    let k = if wanted { shape.k } else { 0 };
     let mut da = vec![T::ZERO; batch * n * h];
     let mut de = vec![T::ZERO; batch * n * n * k];
     // b_j gathers from every part of its sample's rows i: one copy per part, merged below.
     let mut db_parts = vec![T::ZERO; shape.parts() * batch * n * h];
     let (da_all, de_all) = (Shared::new(&mut da), Shared::new(&mut de));
     let db_all = Shared::new(&mut db_parts);
-    let dw = scratch::with(2 * packed_len(h, h), |packed| {
-        let (packed_t, packed) = packed.split_at_mut(packed_len(h, h));
-        let (w2, b2) = (&context.w[pieces.w2.clone()], &context.w[pieces.b2.clone()]);
-        dispatch(Pack { b: Strided::transposed(w2, h), inner: h, cols: h, to: packed_t });
-        dispatch(Pack { b: Strided::rows(w2, h), inner: h, cols: h, to: packed });
-        let (packed_t, packed) = (&*packed_t, &*packed);
-        let tasks = shape.tasks(SUMMED);
-        map_blocks(tasks.count(), 1, shape.work(), |task, _| {
-            let (samples, rows) = tasks.get(task);
-            let mut dw = vec![T::ZERO; pieces.len];
-            let size = shape.chunk_pairs() * h;
-            scratch::with(4 * size + h + packed_len(shape.chunk_pairs(), h), |buffer| {
-                let (hidden, rest) = buffer.split_at_mut(size);
-                let (slope, rest) = rest.split_at_mut(size);
-                let (z, rest) = rest.split_at_mut(size);
-                let (g, rest) = rest.split_at_mut(size);
-                let (m, right) = rest.split_at_mut(h);
-                for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
-                    let chunk = &chunk;
-                    let pairs = chunk.pairs();
-                    let len = pairs * h;
-                    let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
-                    let g = &mut g[..len];
-                    dispatch(Hidden {
-                        context,
-                        chunk,
-                        hidden: &mut *hidden,
-                        slope: Some(&mut *slope),
-                    });
-                    let z = if kept.is_empty() {
-                        let z = &mut z[..len];
-                        second_layer(z, hidden, packed_t, h, Start::Columns(b2));
-                        &*z
-                    } else {
-                        &kept[chunk.first_pair(n) * h..][..len]
-                    };
-                    dispatch(MessagesAdjoint {
-                        context,
-                        chunk,
-                        z,
-                        m: &mut *m,
-                        g: &mut *g,
-                        sum_grad,
-                        head_grad,
-                        dw: &mut dw,
-                    });
-                    let by_rows = Strided::rows(&*hidden, h);
-                    dispatch(Pack { b: by_rows, inner: pairs, cols: h, to: right });
-                    dispatch(Product {
-                        a: Strided::transposed(&*g, h),
-                        packed: &*right,
-                        c: &mut dw[pieces.w2.clone()],
-                        ldc: h,
-                        rows: h,
-                        inner: pairs,
-                        cols: h,
-                        start: Start::Add,
-                    });
-                    // The hidden vectors are no longer needed: their gradient goes there.
-                    second_layer(hidden, g, packed, h, Start::Zero);
-                    let first = chunk.sample * n + chunk.i.start;
-                    let last = chunk.sample * n + chunk.i.end;
-                    let part = (task % shape.parts() * batch + chunk.sample) * n * h;
-                    // SAFETY: a row i of a sample, and a part of its b, belong to one task.
-                    let (da, de, db) = unsafe {
-                        (
-                            da_all.part(first * h..last * h),
-                            de_all.part(first * n * k..last * n * k),
-                            db_all.part(part..part + n * h),
-                        )
-                    };
-                    dispatch(HiddenAdjoint {
-                        context,
-                        chunk,
-                        g: hidden,
-                        slope,
-                        da,
-                        db,
-                        de,
-                        dw: &mut dw,
-                    });
+    let (w2, b2) = (&context.w[pieces.w2.clone()], &context.w[pieces.b2.clone()]);
+    let first = First::new(context);
+    let second = Right::new(Strided::transposed(w2, h), h, h);
+    let second_back = Right::new(Strided::rows(w2, h), h, h);
+    let first_back = || Right::new(Strided::transposed(&context.w[pieces.c.clone()], h), h, k);
+    let first_back = (wanted && shape.many_features()).then(first_back);
+    let third_back = || Right::new(Strided::rows(&context.w[pieces.w3.clone()], h), s, h);
+    let third_back = shape.many_scalars().then(third_back);
+    let most = shape.chunk_pairs();
+    let messages = if third_back.is_some() { most } else { 1 };
+    let sizes = [
+        most * h,
+        most * h,
+        most * h,
+        most * h,
+        messages * h,
+        messages * h,
+        First::<T>::room(shape),
+        most * s.max(k),
+        packed_len(most, h),
+    ];
+    let tasks = shape.tasks(SUMMED);
+    let dw = map_blocks(tasks.count(), 1, shape.work(), |task, _| {
+        let (samples, rows) = tasks.get(task);
+        let mut dw = vec![T::ZERO; pieces.len];
+        scratch::with(sizes.iter().sum(), |buffer| {
+            let [hidden, slope, z, g, m, from_scalars, e, each, room] = split(buffer, sizes);
+            for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
+                let chunk = &chunk;
+                let (pairs, i) = (chunk.pairs(), chunk.rows(n));
+                let len = pairs * h;
+                let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
+                let (g, e) = (&mut g[..len], &mut e[..pairs * shape.many_k()]);
+                first.layer(chunk, e, hidden, Some(&mut *slope));
+                let z = if kept.is_empty() {
+                    let z = &mut z[..len];
+                    second.times(hidden, z, Start::Columns(b2));
+                    &*z
+                } else {
+                    &kept[chunk.first_pair(n) * h..][..len]
+                };
+                let scalars = &mut each[..pairs * s];
+                if let Some(third) = &third_back {
+                    chunk.gather(head_grad, n, s, scalars);
+                    third.times(scalars, &mut from_scalars[..len], Start::Zero);
                 }
-            });
-            dw
-        })
+                dispatch(MessagesAdjoint {
+                    context,
+                    chunk,
+                    z,
+                    m: &mut *m,
+                    from_scalars,
+                    g: &mut *g,
+                    sum_grad,
+                    head_grad,
+                    dw: &mut dw,
+                });
+                if third_back.is_some() {
+                    add_outer((scalars, &m[..len]), pairs, room, &mut dw[pieces.w3.clone()]);
+                }
+                add_outer((g, hidden), pairs, room, &mut dw[pieces.w2.clone()]);
+                // The hidden vectors are no longer needed: their gradient goes there.
+                second_back.times(g, hidden, Start::Zero);
+                let part = (task % shape.parts() * batch + chunk.sample) * n * h;
+                // SAFETY: a row i of a sample, and a part of its b, belong to one task.
+                let (da, de, db) = unsafe {
+                    (
+                        da_all.part(i.start * h..i.end * h),
+                        de_all.part(i.start * n * k..i.end * n * k),
+                        db_all.part(part..part + n * h),
+                    )
+                };
+                dispatch(HiddenAdjoint {
+                    context,
+                    chunk,
+                    g: &mut *hidden,
+                    slope,
+                    da,
+                    db,
+                    de: &mut *de,
+                    dw: &mut dw,
+                });
+                if shape.many_features() {
+                    add_outer((e, hidden), pairs, room, &mut dw[pieces.c.clone()]);
+                }
+                if let Some(back) = &first_back {
+                    let each = &mut each[..pairs * k];
+                    back.times(hidden, each, Start::Zero);
+                    chunk.scatter(each, n, k, de);
+                }
+            }
+        });
+        dw
     });
     let mut dw = merge(dw, pieces.len);
     // b1 is added to every pair, like a_i: its gradient is the sum of theirs.
@@ -181,4 +189,13 @@ pub(super) fn adjoint<T: Real>(context: Context<'_, T>, grad: &[T], kept: &[T]) 
     }
     dab.extend(db);
     [dab, de, dw]
+}
+
+/// A work space in pieces.
+pub(super) fn split<T, const N: usize>(mut buffer: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
+    sizes.map(|size| {
+        let (piece, rest) = std::mem::take(&mut buffer).split_at_mut(size);
+        buffer = rest;
+        piece
+    })
 }

@@ -13,8 +13,11 @@ mod chunk;
 mod geometry;
 mod op;
 mod passes;
+mod products;
 mod shape;
 mod tangent;
+#[cfg(test)]
+mod tests;
 
 pub use geometry::{
     displacement_sum, displacement_sum_dual, squared_distances, squared_distances_dual,

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 /// Elements of `z2` (the pre-activations of all messages) kept for the adjoint, at most: 64 MiB of
 /// f32. Above, the adjoint computes them again, for a quarter more arithmetic.
-const KEPT: usize = 1 << 24;
+pub(super) const KEPT: usize = 1 << 24;
 
 /// Weights of a pair block of width H on K pair features.
 #[derive(Debug, Clone)]
@@ -64,7 +64,13 @@ pub fn pair_block(
 }
 
 /// One node of the graph, which keeps at most `limit` elements.
-fn record(op: Pair, ab: &Tensor, e: &Tensor, w: &Tensor, limit: usize) -> Result<Tensor> {
+pub(super) fn record(
+    op: Pair,
+    ab: &Tensor,
+    e: &Tensor,
+    w: &Tensor,
+    limit: usize,
+) -> Result<Tensor> {
     let tracked = [ab, e, w].into_iter().any(wants_gradient);
     let keep = tracked && op.shape.messages_len() <= limit;
     fn run<T: Real>(op: Pair, keep: bool, ab: &Tensor, e: &Tensor, w: &Tensor) -> Result<Tensor> {
@@ -128,7 +134,7 @@ fn split(shape: Shape, out: &Tensor) -> Result<PairOutput> {
 }
 
 /// Checks shapes; candle's nodes take three inputs, so `[a; b]` and all weights are joined first.
-fn prepare(
+pub(super) fn prepare(
     a: &Tensor,
     b: &Tensor,
     e: &Tensor,
@@ -171,7 +177,7 @@ fn prepare(
 }
 
 #[derive(Clone, Copy)]
-struct Pair {
+pub(super) struct Pair {
     shape: Shape,
     activation: Activation,
 }
@@ -227,224 +233,9 @@ impl<T: Real> CustomOp3 for Node<T> {
         let (abv, ev, wv, gv) = (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(&grad)?);
         let context = self.pair.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
         let kept = self.kept.get().map_or(&[][..], Vec::as_slice);
-        let [dab, de, dw] = adjoint(context, gv.slice()?, kept);
+        let [dab, de, dw] = adjoint(context, gv.slice()?, kept, wants_gradient(e));
         let wanted =
             |t: &Tensor, grad| wants_gradient(t).then(|| tensor(grad, t.shape())).transpose();
         Ok((wanted(ab, dab)?, wanted(e, de)?, wanted(w, dw)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::isa::on_each;
-    use crate::testing::*;
-    use candle_core::{D, DType, Var};
-
-    /// Inputs and weights in the order a, b, e, C, b1, W2, b2, w_g, b_g, W3, b3.
-    fn inputs(batch: usize, n: usize, h: usize, k: usize, s: usize) -> Vec<Tensor> {
-        let shapes: [&[usize]; 11] = [
-            &[batch, n, h],
-            &[batch, n, h],
-            &[batch, n, n, k],
-            &[k, h],
-            &[h],
-            &[h, h],
-            &[h],
-            &[h],
-            &[1],
-            &[s, h],
-            &[s],
-        ];
-        shapes
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (normal::<f64>(i as u64, s) * 0.5).unwrap())
-            .collect()
-    }
-
-    fn weights(t: &[Tensor], gate: bool, head: bool, sum: bool) -> PairWeights {
-        let pair = |i: usize| (t[i].clone(), t[i + 1].clone());
-        PairWeights {
-            c: t[3].clone(),
-            b1: t[4].clone(),
-            w2: t[5].clone(),
-            b2: t[6].clone(),
-            gate: gate.then(|| pair(7)),
-            head: head.then(|| pair(9)),
-            sum,
-        }
-    }
-
-    /// Everything of size n² H, by candle's own operations.
-    fn plain(t: &[Tensor], gate: bool) -> Result<(Tensor, Tensor)> {
-        let n = t[0].dim(1)?;
-        let z = t[2].broadcast_matmul(&t[3])?.broadcast_add(&t[4])?;
-        let z = z.broadcast_add(&t[0].unsqueeze(2)?)?.broadcast_add(&t[1].unsqueeze(1)?)?;
-        let m = z.silu()?.broadcast_matmul(&t[5].t()?)?.broadcast_add(&t[6])?.silu()?;
-        let head = m.broadcast_matmul(&t[9].t()?)?.broadcast_add(&t[10])?;
-        let off = (1.0 - Tensor::eye(n, t[0].dtype(), t[0].device())?)?.reshape((1, n, n, 1))?;
-        let head = head.broadcast_mul(&off)?;
-        let mut weight = off;
-        if gate {
-            let s = m.broadcast_mul(&t[7])?.sum_keepdim(D::Minus1)?.broadcast_add(&t[8])?;
-            weight = weight.broadcast_mul(&(s.neg()?.exp()? + 1.0)?.recip()?)?;
-        }
-        Ok((m.broadcast_mul(&weight)?.sum(2)?, head))
-    }
-
-    #[test]
-    fn values_are_candles() {
-        on_each(|_| {
-            for (batch, n, h, k, s) in
-                [(2, 5, 8, 1, 1), (3, 7, 19, 2, 3), (1, 110, 4, 1, 1), (1, 1, 4, 1, 1)]
-            {
-                let t = inputs(batch, n, h, k, s);
-                for gate in [false, true] {
-                    let (sum, head) = plain(&t, gate).unwrap();
-                    let out = pair_block(
-                        &t[0],
-                        &t[1],
-                        &t[2],
-                        &weights(&t, gate, true, true),
-                        Activation::Silu,
-                    )
-                    .unwrap();
-                    assert_close("sum", &out.sum.unwrap(), &sum, 1e-12);
-                    assert_close("head", &out.head.unwrap(), &head, 1e-12);
-                    let single: Vec<Tensor> =
-                        t.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
-                    let w = weights(&single, gate, true, true);
-                    let out = pair_block(&single[0], &single[1], &single[2], &w, Activation::Silu)
-                        .unwrap();
-                    assert_close(
-                        "f32",
-                        &out.sum.unwrap().to_dtype(DType::F64).unwrap(),
-                        &sum,
-                        2e-4,
-                    );
-                }
-            }
-        });
-    }
-
-    #[test]
-    fn adjoint_of_every_input() {
-        on_each(|_| {
-            for (gate, head, sum) in [
-                (true, true, true),
-                (false, false, true),
-                (false, true, false),
-                (true, false, true),
-            ] {
-                let t = inputs(2, 4, 11, 2, 2);
-                let used: Vec<usize> =
-                    (0..11).filter(|i| (gate || !(7..9).contains(i)) && (head || *i < 9)).collect();
-                let chosen: Vec<Tensor> = used.iter().map(|&i| t[i].clone()).collect();
-                check_adjoint(&chosen, |x| {
-                    let mut all = t.clone();
-                    used.iter().zip(x).for_each(|(&i, x)| all[i] = x.clone());
-                    let out = pair_block(
-                        &all[0],
-                        &all[1],
-                        &all[2],
-                        &weights(&all, gate, head, sum),
-                        Activation::Silu,
-                    )?;
-                    let parts: Vec<Tensor> = [out.sum, out.head]
-                        .into_iter()
-                        .flatten()
-                        .map(|t| t.flatten_all())
-                        .collect::<Result<_>>()?;
-                    Tensor::cat(&parts, 0)
-                });
-            }
-        });
-    }
-
-    /// A sample of 110 points is cut into parts and its rows into chunks: the merges are tested.
-    #[test]
-    fn adjoint_over_several_parts() {
-        let t = inputs(1, 110, 3, 1, 1);
-        check_adjoint(&t, |t| {
-            let out =
-                pair_block(&t[0], &t[1], &t[2], &weights(t, true, true, true), Activation::Tanh)?;
-            Tensor::cat(&[out.sum.unwrap().flatten_all()?, out.head.unwrap().flatten_all()?], 0)
-        });
-    }
-
-    /// Keeping the messages' pre-activations or computing them again gives the same bits.
-    #[test]
-    fn kept_or_computed_again() {
-        let t = inputs(3, 7, 9, 1, 1);
-        let run = |limit: usize| {
-            let v: Vec<Var> = t.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
-            let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();
-            let w = weights(&tracked, true, true, true);
-            let (op, ab, e, w) = prepare(&v[0], &v[1], &v[2], &w, Activation::Silu).unwrap();
-            let grads = record(op, &ab, &e, &w, limit).unwrap().sqr().unwrap().backward().unwrap();
-            v.iter().flat_map(|v| flat(grads.get(v).unwrap())).collect::<Vec<_>>()
-        };
-        assert_eq!(run(KEPT), run(0));
-    }
-
-    #[test]
-    fn tangent_is_the_adjoints() {
-        let t = inputs(2, 5, 9, 2, 1);
-        let w = weights(&t, true, true, true);
-        let join = |out: PairOutput| {
-            Tensor::cat(&[out.sum.unwrap().flatten_all()?, out.head.unwrap().flatten_all()?], 0)
-        };
-        // All three inputs as one vector, so that all three tangents are in play.
-        let len = |i: usize| t[i].elem_count();
-        let parts = |x: &Tensor| -> Result<[Tensor; 3]> {
-            Ok([
-                x.narrow(0, 0, len(0))?.reshape(t[0].dims())?,
-                x.narrow(0, len(0), len(1))?.reshape(t[1].dims())?,
-                x.narrow(0, len(0) + len(1), len(2))?.reshape(t[2].dims())?,
-            ])
-        };
-        let x = Tensor::cat(&[0, 1, 2].map(|i| t[i].flatten_all().unwrap()), 0).unwrap();
-        on_each(|_| {
-            check_tangent(
-                &x,
-                |x| {
-                    let [a, b, e] = parts(x)?;
-                    join(pair_block(&a, &b, &e, &w, Activation::Silu)?)
-                },
-                |x, dx| {
-                    let ([a, b, e], [da, db, de]) = (parts(x)?, parts(dx)?);
-                    let (v, d) =
-                        pair_block_dual((&a, &da), (&b, &db), (&e, &de), &w, Activation::Silu)?;
-                    Ok((join(v)?, join(d)?))
-                },
-            );
-        });
-    }
-
-    #[test]
-    fn threads_and_batch_change_nothing() {
-        let t: Vec<Tensor> =
-            inputs(40, 6, 32, 1, 1).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
-        check_threads(|| {
-            let v: Vec<Var> = t.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
-            let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();
-            let w = weights(&tracked, true, true, true);
-            let out = pair_block(&v[0], &v[1], &v[2], &w, Activation::Silu).unwrap();
-            let (sum, head) = (out.sum.unwrap(), out.head.unwrap());
-            let loss = (sum.sqr().unwrap().sum_all().unwrap() + head.sum_all().unwrap()).unwrap();
-            let grads = loss.backward().unwrap();
-            let mut all = vec![sum.detach(), head.detach()];
-            all.extend(v.iter().map(|v| grads.get(v).unwrap().clone()));
-            all
-        });
-        let w = weights(&t, true, true, true);
-        let whole = pair_block(&t[0], &t[1], &t[2], &w, Activation::Silu).unwrap();
-        for batch in [1, 7] {
-            let [a, b, e] = [0, 1, 2].map(|i| t[i].narrow(0, 11, batch).unwrap());
-            let some = pair_block(&a, &b, &e, &w, Activation::Silu).unwrap();
-            let expected = whole.sum.as_ref().unwrap().narrow(0, 11, batch).unwrap();
-            assert_eq!(flat(&some.sum.unwrap()), flat(&expected));
-        }
     }
 }

@@ -37,6 +37,7 @@ pub(super) unsafe fn dot<V: Simd>(x: *const V::E, y: *const V::E, len: usize) ->
 pub(super) struct Hidden<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
+    /// Where there are many features, `b1 + e_ij C` before.
     pub(super) hidden: &'a mut [T],
     pub(super) slope: Option<&'a mut [T]>,
 }
@@ -48,21 +49,23 @@ impl<T: Real> Kernel<T> for Hidden<'_, T> {
         let Context { shape, activation, a, b, e, w } = self.context;
         let (n, h, k) = (shape.n, shape.h, shape.k);
         let pieces = shape.pieces();
-        let (c, b1) = (&w[pieces.c], &w[pieces.b1]);
+        let (c, b1) = (&w[pieces.c], w[pieces.b1].as_ptr());
+        let many = shape.many_features();
         let mut r = 0;
         for i in self.chunk.i.clone() {
             let point = self.chunk.sample * n + i;
             let a = &a[point * h..][..h];
             for j in self.chunk.j.clone().filter(|&j| j != i) {
                 let b = &b[(self.chunk.sample * n + j) * h..][..h];
-                let e = &e[(point * n + j) * k..][..k];
+                let e = if many { &[] } else { &e[(point * n + j) * k..][..k] };
                 let hidden = self.hidden[r * h..][..h].as_mut_ptr();
+                let before = if many { hidden.cast_const() } else { b1 };
                 let slope = self.slope.as_mut().map(|s| s[r * h..][..h].as_mut_ptr());
                 // SAFETY: all rows have h elements, C has k of them.
                 by_activation!(activation, |sigma| {
                     each_vector!(Twice<V>, h, |v, len| unsafe {
                         let a: Twice<V> = load(a.as_ptr().add(v), len);
-                        let start = a.add(load(b1.as_ptr().add(v), len));
+                        let start = a.add(load(before.add(v), len));
                         let mut z = start.add(load(b.as_ptr().add(v), len));
                         for (f, &e) in e.iter().enumerate() {
                             z = Twice::splat(e).fma(load(c.as_ptr().add(f * h + v), len), z);
@@ -85,11 +88,11 @@ pub(super) struct Messages<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
     pub(super) z: &'a [T],
-    /// Room for one message.
+    /// Room for one message, or for all of them where there are many scalars, made of them later.
     pub(super) m: &'a mut [T],
     /// Sums of the chunk's rows `i`, `[i.len(), h]`; added to.
     pub(super) sum: &'a mut [T],
-    /// Scalars of the chunk's rows `i`, `[i.len(), n, s]`.
+    /// Scalars of the chunk's rows `i`, `[i.len(), n, s]`; not touched where there are many.
     pub(super) head: &'a mut [T],
 }
 
@@ -98,12 +101,14 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
     #[inline(always)]
     fn run<V: Simd<E = T>>(self) {
         let Context { shape, activation, w, .. } = self.context;
-        let (n, h, s) = (shape.n, shape.h, shape.s);
+        let (n, h) = (shape.n, shape.h);
+        let (s, stride) = if shape.many_scalars() { (0, h) } else { (shape.s, 0) };
         let pieces = shape.pieces();
         let mut r = 0;
         for (row, i) in self.chunk.i.clone().enumerate() {
             for j in self.chunk.j.clone().filter(|&j| j != i) {
-                let (z, m) = (self.z[r * h..][..h].as_ptr(), self.m[..h].as_mut_ptr());
+                let (z, m) =
+                    (self.z[r * h..][..h].as_ptr(), self.m[r * stride..][..h].as_mut_ptr());
                 // SAFETY: z, m, the sum's row and each weight row have h elements.
                 unsafe {
                     by_activation!(activation, |sigma| {
@@ -151,8 +156,10 @@ pub(super) struct MessagesAdjoint<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
     pub(super) z: &'a [T],
-    /// Room for one message.
+    /// Room for one message, or for all of them where there are many scalars.
     pub(super) m: &'a mut [T],
+    /// What arrives at each message from its scalars where they are many, else nothing.
+    pub(super) from_scalars: &'a [T],
     pub(super) g: &'a mut [T],
     /// Gradient of the sums, all of them.
     pub(super) sum_grad: &'a [T],
@@ -168,6 +175,8 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
     fn run<V: Simd<E = T>>(self) {
         let Context { shape, activation, w, .. } = self.context;
         let (n, h, s) = (shape.n, shape.h, shape.s);
+        let many = shape.many_scalars();
+        let stride = if many { h } else { 0 };
         let pieces = shape.pieces();
         let dw = self.dw.as_mut_ptr();
         assert!(self.dw.len() >= pieces.len && w.len() >= pieces.len, "packed weights too short");
@@ -175,8 +184,10 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
         for i in self.chunk.i.clone() {
             let point = self.chunk.sample * n + i;
             for j in self.chunk.j.clone().filter(|&j| j != i) {
-                let (z, m) = (self.z[r * h..][..h].as_ptr(), self.m[..h].as_mut_ptr());
+                let (z, m) =
+                    (self.z[r * h..][..h].as_ptr(), self.m[r * stride..][..h].as_mut_ptr());
                 let g = self.g[r * h..][..h].as_mut_ptr();
+                let from_scalars = self.from_scalars[r * stride..][..stride].as_ptr();
                 let summed = shape.sum;
                 // SAFETY: z, m, g, the sum's row and each weight row have h elements, and the
                 // pieces lie in dw and w.
@@ -207,11 +218,15 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                     for (f, &head) in head.iter().enumerate() {
                         *dw.add(pieces.b3.start + f) += head;
                     }
+                    let head = if many { &[] } else { head };
                     each_vector!(V, h, |v, len| {
                         let message = load::<V>(m.add(v), len);
                         let mut grad = V::splat(T::ZERO);
+                        if many {
+                            grad = load(from_scalars.add(v), len);
+                        }
                         if summed {
-                            grad = open.mul(load(sum_grad.add(v), len));
+                            grad = open.fma(load(sum_grad.add(v), len), grad);
                             if shape.gate {
                                 let at = pieces.wg.start + v;
                                 grad = through_gate.fma(load(w.as_ptr().add(at), len), grad);
@@ -237,16 +252,18 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
 }
 
 /// From the gradient of `h` and σ'(z1): gradients of `a`, `b`, `e`, `C`.
+///
+/// Where there are many features, those of `e` and `C` are left to products with that of z1, which is then in `g`.
 pub(super) struct HiddenAdjoint<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) chunk: &'a Chunk,
-    pub(super) g: &'a [T],
+    pub(super) g: &'a mut [T],
     pub(super) slope: &'a [T],
     /// Gradient of the chunk's rows of `a`, `[i.len(), h]`; added to.
     pub(super) da: &'a mut [T],
     /// Gradient of the sample's `b`, `[n, h]`; added to.
     pub(super) db: &'a mut [T],
-    /// Gradient of the chunk's rows of `e`, `[i.len(), n, k]`.
+    /// Gradient of the chunk's rows of `e`, `[i.len(), n, k]`; nothing if nobody asks.
     pub(super) de: &'a mut [T],
     pub(super) dw: &'a mut [T],
 }
@@ -256,7 +273,9 @@ impl<T: Real> Kernel<T> for HiddenAdjoint<'_, T> {
     #[inline(always)]
     fn run<V: Simd<E = T>>(self) {
         let Context { shape, e, w, .. } = self.context;
-        let (n, h, k) = (shape.n, shape.h, shape.k);
+        let (n, h) = (shape.n, shape.h);
+        let many = shape.many_features();
+        let k = if many { 0 } else { shape.k };
         let pieces = shape.pieces();
         assert!(self.dw.len() >= pieces.len && w.len() >= pieces.len, "packed weights too short");
         let (c, dc) = (w[pieces.c.clone()].as_ptr(), self.dw[pieces.c].as_mut_ptr());
@@ -265,7 +284,8 @@ impl<T: Real> Kernel<T> for HiddenAdjoint<'_, T> {
             let point = self.chunk.sample * n + i;
             let da = self.da[row * h..][..h].as_mut_ptr();
             for j in self.chunk.j.clone().filter(|&j| j != i) {
-                let (g, slope) = (self.g[r * h..][..h].as_ptr(), self.slope[r * h..][..h].as_ptr());
+                let (g, slope) =
+                    (self.g[r * h..][..h].as_mut_ptr(), self.slope[r * h..][..h].as_ptr());
                 let db = self.db[j * h..][..h].as_mut_ptr();
                 let e = &e[(point * n + j) * k..][..k];
                 // SAFETY: all rows have h elements, C and its gradient k of them.
@@ -274,12 +294,16 @@ impl<T: Real> Kernel<T> for HiddenAdjoint<'_, T> {
                         let grad = load::<V>(g.add(v), len).mul(load(slope.add(v), len));
                         store(grad.add(load(da.add(v), len)), da.add(v), len);
                         store(grad.add(load(db.add(v), len)), db.add(v), len);
+                        if many {
+                            store(grad, g.add(v), len);
+                        }
                         for (f, &e) in e.iter().enumerate() {
                             let dc = dc.add(f * h + v);
                             store(V::splat(e).fma(grad, load(dc, len)), dc, len);
                         }
                     });
-                    for f in 0..k {
+                    let asked = if self.de.is_empty() { 0 } else { k };
+                    for f in 0..asked {
                         let mut sum = V::splat(T::ZERO);
                         each_vector!(V, h, |v, len| {
                             let grad = load::<V>(g.add(v), len).mul(load(slope.add(v), len));

@@ -42,6 +42,9 @@ const TASKS: usize = 32;
 /// products of about 30 pairs.
 pub(super) const SUMMED: usize = 1024;
 
+/// Features or scalars of a pair from which on matrix products are faster than passes pair by pair.
+const MANY: usize = 8;
+
 /// Pairs `(i, j)`, `i ≠ j`, with `i` and `j` in two ranges, of one sample.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
@@ -54,6 +57,42 @@ impl Chunk {
     pub(super) fn pairs(&self) -> usize {
         let (first, last) = (self.i.start.max(self.j.start), self.i.end.min(self.j.end));
         self.i.len() * self.j.len() - last.saturating_sub(first)
+    }
+
+    /// Its pairs in order, as runs along `j` between which the diagonal lies: `(i, j)`.
+    fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.i.clone().flat_map(move |i| {
+            let before = self.j.start..self.j.end.min(i);
+            let behind = self.j.start.max(i + 1)..self.j.end;
+            [before, behind].into_iter().filter(|j| !j.is_empty()).map(move |j| (i, j))
+        })
+    }
+
+    /// `width` numbers of each pair, one pair behind the other, from `all` `[B, n, n, width]`.
+    pub(super) fn gather<T: Copy>(&self, all: &[T], n: usize, width: usize, to: &mut [T]) {
+        let mut at = 0;
+        for (i, j) in self.runs() {
+            let len = j.len() * width;
+            let from = ((self.sample * n + i) * n + j.start) * width;
+            to[at..at + len].copy_from_slice(&all[from..from + len]);
+            at += len;
+        }
+    }
+
+    /// The way back, to the chunk's rows `[i.len(), n, width]`.
+    pub(super) fn scatter<T: Copy>(&self, from: &[T], n: usize, width: usize, rows: &mut [T]) {
+        let mut at = 0;
+        for (i, j) in self.runs() {
+            let len = j.len() * width;
+            let to = ((i - self.i.start) * n + j.start) * width;
+            rows[to..to + len].copy_from_slice(&from[at..at + len]);
+            at += len;
+        }
+    }
+
+    /// Its rows `i` in the list of all points.
+    pub(super) fn rows(&self, n: usize) -> Range<usize> {
+        self.sample * n + self.i.start..self.sample * n + self.i.end
     }
 
     /// Where the chunk's pairs begin in the list of all pairs: they follow one another there,
@@ -98,6 +137,21 @@ impl Shape {
     /// Elements of all messages.
     pub(super) fn messages_len(self) -> usize {
         self.batch * self.n * self.n.saturating_sub(1) * self.h
+    }
+
+    /// Whether features of pairs pass through products.
+    pub(super) fn many_features(self) -> bool {
+        self.k >= MANY
+    }
+
+    /// How many they are if they do, else 0.
+    pub(super) fn many_k(self) -> usize {
+        if self.many_features() { self.k } else { 0 }
+    }
+
+    /// Whether scalars of pairs are made by products.
+    pub(super) fn many_scalars(self) -> bool {
+        self.s >= MANY
     }
 
     /// Rough number of vector operations.
@@ -185,13 +239,16 @@ mod tests {
                         assert_eq!(chunk.first_pair(n), expected_first);
                         expected_first += chunk.pairs();
                         assert!(chunk.pairs() <= shape.chunk_pairs());
+                        let each = |(i, j): (usize, Range<usize>)| j.map(move |j| (i, j));
+                        let mut in_runs = chunk.runs().flat_map(each);
                         for i in chunk.i.clone() {
                             for j in chunk.j.clone().filter(|&j| j != i) {
                                 seen[(sample * n + i) * n + j] += 1;
                                 counted += 1;
+                                assert_eq!(in_runs.next(), Some((i, j)));
                             }
                         }
-                        assert_eq!(counted, chunk.pairs());
+                        assert_eq!((counted, in_runs.next()), (chunk.pairs(), None));
                     }
                 }
             }

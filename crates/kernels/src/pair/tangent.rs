@@ -1,10 +1,11 @@
 //! Value and tangent of a pair block together.
 
-use super::chunk::second_layer;
-use super::passes::{Context, Hidden, dot, gate};
+use super::chunk::split;
+use super::passes::{Context, dot, gate};
+use super::products::{First, Right};
 use super::shape::Chunk;
 use crate::activation::{each_vector, load, store};
-use crate::gemm::{Pack, Start, Strided, packed_len};
+use crate::gemm::{Start, Strided};
 use crate::isa::{Kernel, dispatch};
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
@@ -121,36 +122,32 @@ pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T
     let mut out = vec![T::ZERO; shape.sum_len() + shape.head_len()];
     let (dsum, dhead) = out.split_at_mut(shape.sum_len());
     let (dsum, dhead) = (Shared::new(dsum), Shared::new(dhead));
-    scratch::with(packed_len(h, h), |packed| {
-        let w2 = Strided::transposed(&context.w[pieces.w2], h);
-        dispatch(Pack { b: w2, inner: h, cols: h, to: packed });
-        let (packed, b2) = (&*packed, &context.w[pieces.b2]);
-        let tasks = shape.tasks(0);
-        for_blocks(tasks.count(), 1, shape.work(), |task, _| {
-            let (samples, rows) = tasks.get(task);
-            let size = shape.chunk_pairs() * h;
-            scratch::with(4 * size, |buffer| {
-                let (hidden, rest) = buffer.split_at_mut(size);
-                let (slope, rest) = rest.split_at_mut(size);
-                let (m, dm) = rest.split_at_mut(size);
-                for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
-                    let chunk = &chunk;
-                    let len = chunk.pairs() * h;
-                    let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
-                    let (m, dm) = (&mut m[..len], &mut dm[..len]);
-                    dispatch(Hidden { context, chunk, hidden, slope: Some(&mut *slope) });
-                    dispatch(HiddenTangent { context, tangents, chunk, slope });
-                    second_layer(m, hidden, packed, h, Start::Columns(b2));
-                    second_layer(dm, slope, packed, h, Start::Zero);
-                    let first = chunk.sample * n + chunk.i.start;
-                    let last = chunk.sample * n + chunk.i.end;
-                    let sums = if shape.sum { first * h..last * h } else { 0..0 };
-                    // SAFETY: a row i of a sample belongs to one task.
-                    let (dsum, dhead) =
-                        unsafe { (dsum.part(sums), dhead.part(first * n * s..last * n * s)) };
-                    dispatch(MessagesTangent { context, chunk, m, dm, dsum, dhead });
-                }
-            });
+    let first = First::new(context);
+    let second = Right::new(Strided::transposed(&context.w[pieces.w2], h), h, h);
+    let b2 = &context.w[pieces.b2];
+    let size = shape.chunk_pairs() * h;
+    let sizes = [size, size, size, size, First::<T>::room(shape)];
+    let tasks = shape.tasks(0);
+    for_blocks(tasks.count(), 1, shape.work(), |task, _| {
+        let (samples, rows) = tasks.get(task);
+        scratch::with(sizes.iter().sum(), |buffer| {
+            let [hidden, slope, m, dm, e] = split(buffer, sizes);
+            for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
+                let chunk = &chunk;
+                let (pairs, i) = (chunk.pairs(), chunk.rows(n));
+                let len = pairs * h;
+                let (hidden, slope) = (&mut hidden[..len], &mut slope[..len]);
+                let (m, dm) = (&mut m[..len], &mut dm[..len]);
+                first.layer(chunk, &mut e[..pairs * shape.many_k()], hidden, Some(&mut *slope));
+                dispatch(HiddenTangent { context, tangents, chunk, slope });
+                second.times(hidden, m, Start::Columns(b2));
+                second.times(slope, dm, Start::Zero);
+                let sums = if shape.sum { i.start * h..i.end * h } else { 0..0 };
+                // SAFETY: a row i of a sample belongs to one task.
+                let (dsum, dhead) =
+                    unsafe { (dsum.part(sums), dhead.part(i.start * n * s..i.end * n * s)) };
+                dispatch(MessagesTangent { context, chunk, m, dm, dsum, dhead });
+            }
         });
     });
     out
