@@ -64,7 +64,7 @@ pub(crate) fn softmax_row<V: Simd>(row: &mut [V::E], scale: V::E) {
         }
         let mut top = top.largest();
         for i in whole..len {
-            let x = scale.mul(V::splat(*p.add(i))).largest();
+            let x = scale.mul(V::splat(*p.add(i))).first();
             top = if x > top { x } else { top };
         }
         let minus_top = V::splat(-top);

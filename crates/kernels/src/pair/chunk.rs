@@ -1,6 +1,6 @@
 //! A task's chunks, forward and backward, on slices.
 
-use super::passes::{Context, HiddenAdjoint, Messages, MessagesAdjoint};
+use super::passes::{AddRows, Context, HiddenAdjoint, Messages, MessagesAdjoint};
 use super::products::{First, Right, add_outer};
 use super::shape::{SUMMED, Shape};
 use crate::gemm::{Start, Strided, packed_len};
@@ -142,6 +142,7 @@ pub(super) fn adjoint<T: Real>(
                 });
                 if third_back.is_some() {
                     add_outer((scalars, &m[..len]), pairs, room, &mut dw[pieces.w3.clone()]);
+                    dispatch(AddRows { rows: scalars, to: &mut dw[pieces.b3.clone()] });
                 }
                 add_outer((g, hidden), pairs, room, &mut dw[pieces.w2.clone()]);
                 // The hidden vectors are no longer needed: their gradient goes there.

@@ -122,9 +122,9 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
                             dot::<V>(w3, m, h) + w[pieces.b3.start + f];
                     }
                     if shape.sum {
-                        let gate = if shape.gate { gate::<V>(self.context, m) } else { T::ONE };
+                        let one = V::splat(T::ONE);
+                        let gate = if shape.gate { gate::<V>(self.context, m) } else { one };
                         let sum = self.sum[row * h..][..h].as_mut_ptr();
-                        let gate = V::splat(gate);
                         each_vector!(V, h, |v, len| {
                             let new = gate.fma(load(m.add(v), len), load(sum.add(v), len));
                             store(new, sum.add(v), len);
@@ -137,17 +137,17 @@ impl<T: Real> Kernel<T> for Messages<'_, T> {
     }
 }
 
-/// `1 / (1 + exp(−w_g · m − b_g))`.
+/// `1 / (1 + exp(−w_g · m − b_g))` in all lanes.
 ///
 /// # Safety
 /// `m` must be valid for h elements.
 #[inline(always)]
-pub(super) unsafe fn gate<V: Simd>(context: Context<'_, V::E>, m: *const V::E) -> V::E {
+pub(super) unsafe fn gate<V: Simd>(context: Context<'_, V::E>, m: *const V::E) -> V {
     let pieces = context.shape.pieces();
     let wg = context.w[pieces.wg].as_ptr();
     // SAFETY: the caller's, and w_g has h elements.
     let s = unsafe { dot::<V>(wg, m, context.shape.h) } + context.w[pieces.bg.start];
-    math::sigmoid(V::splat(s)).largest()
+    math::sigmoid(V::splat(s))
 }
 
 /// From `z2` and the outputs' gradients: the gradient of `z2` (in `g`), and the gradients of the
@@ -208,17 +208,17 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                     if summed {
                         open = V::splat(T::ONE);
                         if shape.gate {
+                            let along = V::splat(dot::<V>(sum_grad, m, h));
                             let gate = gate::<V>(self.context, m);
-                            let d = dot::<V>(sum_grad, m, h) * gate * (T::ONE - gate);
-                            (open, through_gate) = (V::splat(gate), V::splat(d));
-                            *dw.add(pieces.bg.start) += d;
+                            (open, through_gate) = (gate, along.mul(gate).mul(open.sub(gate)));
+                            *dw.add(pieces.bg.start) += through_gate.first();
                         }
                     }
                     let head = &self.head_grad[(point * n + j) * s..][..s];
+                    let head = if many { &[] } else { head };
                     for (f, &head) in head.iter().enumerate() {
                         *dw.add(pieces.b3.start + f) += head;
                     }
-                    let head = if many { &[] } else { head };
                     each_vector!(V, h, |v, len| {
                         let message = load::<V>(m.add(v), len);
                         let mut grad = V::splat(T::ZERO);
@@ -248,6 +248,28 @@ impl<T: Real> Kernel<T> for MessagesAdjoint<'_, T> {
                 r += 1;
             }
         }
+    }
+}
+
+/// Adds rows, one behind the other, to one row.
+pub(super) struct AddRows<'a, T> {
+    pub(super) rows: &'a [T],
+    pub(super) to: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for AddRows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Simd<E = T>>(self) {
+        let (width, to) = (self.to.len(), self.to.as_mut_ptr());
+        // SAFETY: each row is as long as the one they are added to.
+        each_vector!(V, width, |v, len| unsafe {
+            let mut sum = load::<V>(to.add(v), len);
+            for row in self.rows.chunks_exact(width) {
+                sum = sum.add(load(row.as_ptr().add(v), len));
+            }
+            store(sum, to.add(v), len);
+        });
     }
 }
 

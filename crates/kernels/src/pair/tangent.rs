@@ -92,15 +92,14 @@ impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
                             dot::<V>(w[pieces.w3.start + f * h..][..h].as_ptr(), dm, h);
                     }
                     if shape.sum {
-                        let (mut open, mut opens) = (T::ONE, T::ZERO);
+                        let one = V::splat(T::ONE);
+                        let (mut open, mut opens) = (one, V::splat(T::ZERO));
                         if shape.gate {
                             open = gate::<V>(self.context, m);
-                            opens = open
-                                * (T::ONE - open)
-                                * dot::<V>(w[pieces.wg.clone()].as_ptr(), dm, h);
+                            let along = dot::<V>(w[pieces.wg.clone()].as_ptr(), dm, h);
+                            opens = open.mul(one.sub(open)).mul(V::splat(along));
                         }
                         let dsum = self.dsum[row * h..][..h].as_mut_ptr();
-                        let (open, opens) = (V::splat(open), V::splat(opens));
                         each_vector!(V, h, |v, len| {
                             let before = load(dsum.add(v), len);
                             let d = open.fma(load(dm.add(v), len), before);

@@ -15,9 +15,10 @@ macro_rules! double {
     ($name:ident, $reg:ty, $int:ty, $lanes:literal, $wide:literal,
      $load:ident, $store:ident, $set1:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
      $max:ident, $min:ident, $sqrt:ident, $to_int:ident, $of_int:ident, $set1i:ident,
-     $and:ident, $andnot:ident, $or:ident, $addi:ident, $shl:ident, $shr:ident,
+     $and:ident, $andnot:ident, $or:ident, $addi:ident, $shl:ident, $shr:ident, $first:ident,
      fma($a:ident, $b:ident, $c:ident) $fma:expr,
-     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr
+     select($x:ident, $y:ident, $yes:ident, $no:ident) $select:expr,
+     sum($all:ident) $sum:expr
      $(, $masked:item)*) => {
         #[derive(Clone, Copy)]
         pub struct $name($reg);
@@ -56,6 +57,15 @@ macro_rules! double {
             #[inline(always)]
             fn div(self, b: Self) -> Self {
                 unsafe { Self($div(self.0, b.0)) }
+            }
+            #[inline(always)]
+            fn first(self) -> f64 {
+                unsafe { $first(self.0) }
+            }
+            #[inline(always)]
+            fn sum(self) -> f64 {
+                let $all = self.0;
+                unsafe { $sum }
             }
             #[inline(always)]
             fn fma(self, b: Self, c: Self) -> Self {
@@ -104,12 +114,13 @@ double!(
     F64x2, __m128d, __m128i, 2, false, _mm_loadu_pd, _mm_storeu_pd, _mm_set1_pd, _mm_add_pd,
     _mm_sub_pd, _mm_mul_pd, _mm_div_pd, _mm_max_pd, _mm_min_pd, _mm_sqrt_pd, _mm_castpd_si128,
     _mm_castsi128_pd, _mm_set1_epi64x, _mm_and_si128, _mm_andnot_si128, _mm_or_si128, _mm_add_epi64,
-    _mm_slli_epi64, _mm_srli_epi64,
+    _mm_slli_epi64, _mm_srli_epi64, _mm_cvtsd_f64,
     fma(a, b, c) _mm_add_pd(_mm_mul_pd(a, b), c),
     select(x, y, yes, no) {
         let mask = _mm_cmplt_pd(x, y);
         _mm_or_pd(_mm_and_pd(mask, yes), _mm_andnot_pd(mask, no))
-    }
+    },
+    sum(x) _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)))
 );
 
 double!(
@@ -117,8 +128,10 @@ double!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_max_pd, _mm256_min_pd,
     _mm256_sqrt_pd, _mm256_castpd_si256, _mm256_castsi256_pd, _mm256_set1_epi64x, _mm256_and_si256,
     _mm256_andnot_si256, _mm256_or_si256, _mm256_add_epi64, _mm256_slli_epi64, _mm256_srli_epi64,
+    _mm256_cvtsd_f64,
     fma(a, b, c) _mm256_fmadd_pd(a, b, c),
-    select(x, y, yes, no) _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(x, y))
+    select(x, y, yes, no) _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(x, y)),
+    sum(x) F64x2(_mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x))).sum()
 );
 
 double!(
@@ -126,8 +139,13 @@ double!(
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_max_pd, _mm512_min_pd,
     _mm512_sqrt_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_set1_epi64, _mm512_and_si512,
     _mm512_andnot_si512, _mm512_or_si512, _mm512_add_epi64, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_cvtsd_f64,
     fma(a, b, c) _mm512_fmadd_pd(a, b, c),
     select(x, y, yes, no) _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(x, y), no, yes),
+    sum(x) {
+        let upper = _mm512_extractf64x4_pd::<1>(x);
+        F64x4(_mm256_add_pd(_mm512_castpd512_pd256(x), upper)).sum()
+    },
     #[inline(always)]
     unsafe fn load_first(p: *const f64, n: usize) -> Self {
         unsafe { Self(_mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p)) }

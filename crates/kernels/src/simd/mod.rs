@@ -80,31 +80,65 @@ pub trait Simd: Copy {
         }
     }
 
-    /// The sum of the lanes, in the fixed order of a halving tree.
-    #[inline(always)]
-    fn sum(self) -> Self::E {
-        self.fold(|a, b| a + b)
-    }
+    /// The first lane.
+    fn first(self) -> Self::E;
+
+    /// The sum of the lanes, in the fixed order of a halving tree: the upper half onto the lower one, and again.
+    fn sum(self) -> Self::E;
 
     /// The largest lane; a NaN lane may or may not survive.
     #[inline(always)]
     fn largest(self) -> Self::E {
-        self.fold(|a, b| if b > a { b } else { a })
-    }
-
-    /// Halving tree over the lanes: the order is fixed for an instruction set.
-    #[inline(always)]
-    fn fold(self, f: impl Fn(Self::E, Self::E) -> Self::E) -> Self::E {
         let mut buffer = [Self::E::ZERO; 32];
         // SAFETY: the buffer holds 32 >= LANES elements.
         unsafe { self.store(buffer.as_mut_ptr()) };
         let mut width = Self::LANES / 2;
         while width > 0 {
             for i in 0..width {
-                buffer[i] = f(buffer[i], buffer[i + width]);
+                let (a, b) = (buffer[i], buffer[i + width]);
+                buffer[i] = if b > a { b } else { a };
             }
             width /= 2;
         }
         buffer[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Simd;
+    use crate::isa::{Kernel, dispatch, on_each};
+    use crate::real::Real;
+    use crate::testing::numbers;
+
+    /// Sum and first lane of a vector, beside the sum's tree in plain numbers.
+    struct Sums<'a, T>(&'a [T]);
+
+    impl<T: Real> Kernel<T> for Sums<'_, T> {
+        type Output = (T, T, T);
+        #[inline(always)]
+        fn run<V: Simd<E = T>>(self) -> (T, T, T) {
+            let mut tree = self.0[..V::LANES].to_vec();
+            while tree.len() > 1 {
+                let upper = tree.split_off(tree.len() / 2);
+                tree.iter_mut().zip(upper).for_each(|(a, b)| *a += b);
+            }
+            // SAFETY: there are 32 numbers.
+            let v = unsafe { V::load(self.0.as_ptr()) };
+            (v.sum(), v.first(), tree[0])
+        }
+    }
+
+    #[test]
+    fn lanes_are_summed_by_halves() {
+        fn check<T: Real>() {
+            let x: Vec<T> = numbers(1, 32);
+            let (sum, first, tree) = dispatch(Sums(&x));
+            assert_eq!((sum.f64(), first.f64()), (tree.f64(), x[0].f64()));
+        }
+        on_each(|_| {
+            check::<f32>();
+            check::<f64>();
+        });
     }
 }

@@ -54,6 +54,14 @@ impl<V: Simd> Simd for Twice<V> {
         Self(V::splat(x), V::splat(x))
     }
     #[inline(always)]
+    fn first(self) -> V::E {
+        self.0.first()
+    }
+    #[inline(always)]
+    fn sum(self) -> V::E {
+        self.0.add(self.1).sum()
+    }
+    #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
         Self(self.0.fma(b.0, c.0), self.1.fma(b.1, c.1))
     }
