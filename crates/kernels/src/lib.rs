@@ -47,8 +47,8 @@ pub use optim::{
     AdamW, AdamWParams, Moments, ParamState, StepInfo, adamw_slice, global_norm, sum_in_order,
 };
 pub use pair::{
-    PairOutput, PairWeights, displacement_sum, displacement_sum_dual, pair_block, pair_block_dual,
-    squared_distances, squared_distances_dual,
+    PairOutput, PairWeights, directed_sums, displacement_sum, displacement_sum_dual, pair_block,
+    pair_block_dual, squared_distances, squared_distances_dual,
 };
 pub use real::Real;
 pub use segment::{

@@ -200,7 +200,8 @@ impl<T: Real> Affine<T> {
             tensor(dx, x.shape())
         });
         let dw = wants_gradient(w).then(|| {
-            let mut dw = vec![T::ZERO; s.outer * s.inner];
+            // SAFETY: the product writes every element.
+            let mut dw = unsafe { unwritten(s.outer * s.inner) };
             weight_gradient(s, g, xv.slice()?, &mut dw);
             tensor(dw, w.shape())
         });

@@ -150,7 +150,9 @@ pub(crate) fn input_gradient<T: Real>(s: Sizes, g: &[T], w: &[T], dx: &mut [T]) 
 
 /// `dw = gᵀ x`: blocks of 256 rows, added in order.
 pub(crate) fn weight_gradient<T: Real>(s: Sizes, g: &[T], x: &[T], dw: &mut [T]) {
-    dw.fill(T::ZERO);
+    if s.rows == 0 {
+        dw.fill(T::ZERO);
+    }
     let dw = Shared::new(dw);
     // A task owns some rows of dw and goes through the whole batch: no partial results to merge.
     let strip = if s.outer >= 128 { 64 } else { 32 };

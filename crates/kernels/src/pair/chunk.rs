@@ -10,18 +10,17 @@ use crate::parallel::{Shared, for_blocks, map_blocks};
 use crate::real::Real;
 use crate::scratch;
 
-/// Sums (`[B, n, h]`) and scalars (`[B, n, n, s]`), one behind the other.
+/// Sums (`[B, n, h]`) and scalars (`[B, n, n, s]`).
 ///
 /// `kept` has room for `z2` of every pair, or is empty.
-pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> Vec<T> {
+pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> [Vec<T>; 2] {
     let keep = !kept.is_empty();
     let kept = Shared::new(kept);
     let shape = context.shape;
     let Shape { n, h, s, .. } = shape;
     let pieces = shape.pieces();
-    let mut out = vec![T::ZERO; shape.sum_len() + shape.head_len()];
-    let (sum, head) = out.split_at_mut(shape.sum_len());
-    let (sum, head) = (Shared::new(sum), Shared::new(head));
+    let mut out = [vec![T::ZERO; shape.sum_len()], vec![T::ZERO; shape.head_len()]];
+    let [sum, head] = out.each_mut().map(|part| Shared::new(part));
     let first = First::new(context);
     let second = Right::new(Strided::transposed(&context.w[pieces.w2], h), h, h);
     let third = || Right::new(Strided::transposed(&context.w[pieces.w3], h), h, s);
@@ -62,19 +61,18 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> Vec<T
     out
 }
 
-/// Gradients of `[a; b]`, `e` (if `wanted`, else nothing) and the packed weights from those of [`forward`]'s result.
+/// Gradients of `[a; b]`, `e` (if `wanted`, else nothing) and the packed weights from those of the sums and scalars.
 ///
 /// `kept` is what [`forward`] kept; if nothing, it is computed again.
 pub(super) fn adjoint<T: Real>(
     context: Context<'_, T>,
-    grad: &[T],
+    [sum_grad, head_grad]: [&[T]; 2],
     kept: &[T],
     wanted: bool,
 ) -> [Vec<T>; 3] {
     let shape = context.shape;
     let Shape { batch, n, h, s, .. } = shape;
     let pieces = shape.pieces();
-    let (sum_grad, head_grad) = grad.split_at(shape.sum_len());
     // Width of the gradient of `e`.
     let k = if wanted { shape.k } else { 0 };
     let mut da = vec![T::ZERO; batch * n * h];

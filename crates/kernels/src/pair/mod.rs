@@ -10,6 +10,7 @@
 //! computes the rest again.
 
 mod chunk;
+mod directions;
 mod geometry;
 mod op;
 mod passes;
@@ -19,6 +20,7 @@ mod tangent;
 #[cfg(test)]
 mod tests;
 
+pub use directions::directed_sums;
 pub use geometry::{
     displacement_sum, displacement_sum_dual, squared_distances, squared_distances_dual,
 };

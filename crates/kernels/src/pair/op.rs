@@ -8,8 +8,8 @@ use crate::activation::Activation;
 use crate::parallel::unwritten;
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, same_dtype, slice_of, tensor, wants_gradient};
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Tensor, bail};
-use std::sync::OnceLock;
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Tensor, bail};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Elements of `z2` (the pre-activations of all messages) kept for the adjoint, at most: 64 MiB of
 /// f32. Above, the adjoint computes them again, for a quarter more arithmetic.
@@ -59,22 +59,34 @@ pub fn pair_block(
     activation: Activation,
 ) -> Result<PairOutput> {
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
-    let shape = op.shape;
-    split(shape, &record(op, &ab, &e, &w, KEPT)?)
+    record(op, &ab, &e, &w, KEPT)
 }
 
-/// One node of the graph, which keeps at most `limit` elements.
+/// Nodes of the graph, which keep at most `limit` elements.
 pub(super) fn record(
     op: Pair,
     ab: &Tensor,
     e: &Tensor,
     w: &Tensor,
     limit: usize,
-) -> Result<Tensor> {
+) -> Result<PairOutput> {
     let tracked = [ab, e, w].into_iter().any(wants_gradient);
     let keep = tracked && op.shape.messages_len() <= limit;
-    fn run<T: Real>(op: Pair, keep: bool, ab: &Tensor, e: &Tensor, w: &Tensor) -> Result<Tensor> {
-        ab.apply_op3(e, w, Node { pair: op, keep, kept: OnceLock::<Vec<T>>::new() })
+    fn run<T: Real>(
+        op: Pair,
+        keep: bool,
+        ab: &Tensor,
+        e: &Tensor,
+        w: &Tensor,
+    ) -> Result<PairOutput> {
+        let aside = Arc::new(Aside::default());
+        let node = Node::<T> { pair: op, keep, kept: OnceLock::new(), aside: aside.clone() };
+        let first = ab.apply_op3(e, w, node)?;
+        if !op.shape.sum {
+            return Ok(PairOutput { sum: None, head: Some(first) });
+        }
+        let head = (op.shape.s > 0).then(|| first.apply_op1(Scalars { shape: op.shape, aside }));
+        Ok(PairOutput { head: head.transpose()?, sum: Some(first) })
     }
     by_dtype!(ab.dtype(), run(op, keep, ab, e, w))
 }
@@ -103,34 +115,24 @@ pub fn pair_block_dual(
         w: &Tensor,
         dab: &Tensor,
         de: &Tensor,
-    ) -> Result<Tensor> {
+    ) -> Result<PairOutput> {
         let (abv, ev, wv, dabv, dev) =
             (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(dab)?, View::of(de)?);
         let context = op.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
         let dab = dabv.slice::<T>()?;
         let (da, db) = dab.split_at(dab.len() / 2);
-        let d = tangent(context, Tangents { a: da, b: db, e: dev.slice()? });
-        let len = d.len();
-        tensor(d, len)
+        let [sum, head] = tangent(context, Tangents { a: da, b: db, e: dev.slice()? });
+        let Shape { s, sum: summed, .. } = op.shape;
+        let sum = summed.then(|| tensor(sum, op.shape.sum_dims())).transpose()?;
+        let head = (s > 0).then(|| tensor(head, op.shape.head_dims())).transpose()?;
+        Ok(PairOutput { sum, head })
     }
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
-    let value = split(op.shape, &record(op, &ab, &e, &w, KEPT)?)?;
+    let value = record(op, &ab, &e, &w, KEPT)?;
     let dab = Tensor::cat(&[da.detach(), db.detach()], 0)?;
     let de = de.detach().contiguous()?;
     let d = by_dtype!(ab.dtype(), run(op, &ab, &e, &w, &dab, &de))?;
-    Ok((value, split(op.shape, &d)?))
-}
-
-/// The two outputs from the one vector of the node.
-fn split(shape: Shape, out: &Tensor) -> Result<PairOutput> {
-    let sum = shape
-        .sum
-        .then(|| out.narrow(0, 0, shape.sum_len())?.reshape((shape.batch, shape.n, shape.h)));
-    let head = (shape.s > 0).then(|| {
-        let head = out.narrow(0, shape.sum_len(), shape.head_len())?;
-        head.reshape((shape.batch, shape.n, shape.n, shape.s))
-    });
-    Ok(PairOutput { sum: sum.transpose()?, head: head.transpose()? })
+    Ok((value, d))
 }
 
 /// Checks shapes; candle's nodes take three inputs, so `[a; b]` and all weights are joined first.
@@ -189,11 +191,35 @@ impl Pair {
     }
 }
 
+/// Values of scalars on their way to their own node, and their gradient on its way back: a node of candle has one
+/// output, and parts cut out of one vector cost as many passes over it as there are parts, each way.
+struct Aside<T> {
+    values: Mutex<Option<Vec<T>>>,
+    grad: Mutex<Option<Tensor>>,
+}
+
+impl<T> Default for Aside<T> {
+    fn default() -> Self {
+        Self { values: Mutex::default(), grad: Mutex::default() }
+    }
+}
+
+/// What lies there, taken out.
+fn taken<X>(place: &Mutex<Option<X>>) -> Option<X> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn put<X>(place: &Mutex<Option<X>>, x: X) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(x);
+}
+
+/// Sums, if there are any, else scalars.
 struct Node<T> {
     pair: Pair,
     keep: bool,
     /// `z2` of every pair, left by the forward pass.
     kept: OnceLock<Vec<T>>,
+    aside: Arc<Aside<T>>,
 }
 
 impl<T: Real> CustomOp3 for Node<T> {
@@ -211,14 +237,18 @@ impl<T: Real> CustomOp3 for Node<T> {
         l3: &Layout,
     ) -> Result<(CpuStorage, candle_core::Shape)> {
         let (ab, e, w) = (slice_of::<T>(s1, l1)?, slice_of(s2, l2)?, slice_of(s3, l3)?);
-        let len = if self.keep { self.pair.shape.messages_len() } else { 0 };
+        let shape = self.pair.shape;
+        let len = if self.keep { shape.messages_len() } else { 0 };
         // SAFETY: the forward pass writes the z2 of every pair.
         let mut kept = unsafe { unwritten(len) };
-        let out = forward(self.pair.context(ab, e, w), &mut kept);
+        let [sum, head] = forward(self.pair.context(ab, e, w), &mut kept);
         // A second forward of the same node would keep the same numbers.
         let _ = self.kept.set(kept);
-        let len = out.len();
-        Ok((T::storage(out), len.into()))
+        if !shape.sum {
+            return Ok((T::storage(head), shape.head_dims().into()));
+        }
+        put(&self.aside.values, head);
+        Ok((T::storage(sum), shape.sum_dims().into()))
     }
 
     fn bwd(
@@ -229,13 +259,47 @@ impl<T: Real> CustomOp3 for Node<T> {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let shape = self.pair.shape;
         let grad = grad.contiguous()?;
+        let of_scalars = match taken(&self.aside.grad) {
+            _ if !shape.sum => None,
+            Some(grad) => Some(grad),
+            None => Some(Tensor::zeros(shape.head_dims(), grad.dtype(), grad.device())?),
+        };
+        let aside = of_scalars.as_ref().map(View::of).transpose()?;
         let (abv, ev, wv, gv) = (View::of(ab)?, View::of(e)?, View::of(w)?, View::of(&grad)?);
         let context = self.pair.context(abv.slice::<T>()?, ev.slice()?, wv.slice()?);
         let kept = self.kept.get().map_or(&[][..], Vec::as_slice);
-        let [dab, de, dw] = adjoint(context, gv.slice()?, kept, wants_gradient(e));
+        let grads = match &aside {
+            Some(head) => [gv.slice()?, head.slice()?],
+            None => [&[], gv.slice()?],
+        };
+        let [dab, de, dw] = adjoint(context, grads, kept, wants_gradient(e));
         let wanted =
             |t: &Tensor, grad| wants_gradient(t).then(|| tensor(grad, t.shape())).transpose();
         Ok((wanted(ab, dab)?, wanted(e, de)?, wanted(w, dw)?))
+    }
+}
+
+/// The scalars beside the sums that [`Node`] gives.
+struct Scalars<T> {
+    shape: Shape,
+    aside: Arc<Aside<T>>,
+}
+
+impl<T: Real> CustomOp1 for Scalars<T> {
+    fn name(&self) -> &'static str {
+        "pair_scalars"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, candle_core::Shape)> {
+        let Some(values) = taken(&self.aside.values) else { bail!("scalars are made once") };
+        Ok((T::storage(values), self.shape.head_dims().into()))
+    }
+
+    fn bwd(&self, sum: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        put(&self.aside.grad, grad.contiguous()?);
+        // The sums' node must come after this one, whether the sums were used or not.
+        Ok(Some(sum.zeros_like()?))
     }
 }

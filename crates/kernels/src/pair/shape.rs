@@ -134,6 +134,16 @@ impl Shape {
         self.batch * self.n * self.n * self.s
     }
 
+    /// Of the sums.
+    pub(super) fn sum_dims(self) -> (usize, usize, usize) {
+        (self.batch, self.n, self.h)
+    }
+
+    /// Of the scalars.
+    pub(super) fn head_dims(self) -> (usize, usize, usize, usize) {
+        (self.batch, self.n, self.n, self.s)
+    }
+
     /// Elements of all messages.
     pub(super) fn messages_len(self) -> usize {
         self.batch * self.n * self.n.saturating_sub(1) * self.h

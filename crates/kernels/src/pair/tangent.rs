@@ -114,13 +114,12 @@ impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
 }
 
 /// The tangent of [`super::chunk::forward`]'s result.
-pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T>) -> Vec<T> {
+pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T>) -> [Vec<T>; 2] {
     let shape = context.shape;
     let (n, h, s) = (shape.n, shape.h, shape.s);
     let pieces = shape.pieces();
-    let mut out = vec![T::ZERO; shape.sum_len() + shape.head_len()];
-    let (dsum, dhead) = out.split_at_mut(shape.sum_len());
-    let (dsum, dhead) = (Shared::new(dsum), Shared::new(dhead));
+    let mut out = [vec![T::ZERO; shape.sum_len()], vec![T::ZERO; shape.head_len()]];
+    let [dsum, dhead] = out.each_mut().map(|part| Shared::new(part));
     let first = First::new(context);
     let second = Right::new(Strided::transposed(&context.w[pieces.w2], h), h, h);
     let b2 = &context.w[pieces.b2];

@@ -141,10 +141,29 @@ fn kept_or_computed_again() {
             let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();
             let w = weights(&tracked, true, true, true);
             let (op, ab, e, w) = prepare(&v[0], &v[1], &v[2], &w, Activation::Silu).unwrap();
-            let grads = record(op, &ab, &e, &w, limit).unwrap().sqr().unwrap().backward().unwrap();
+            let out = joined(record(op, &ab, &e, &w, limit).unwrap()).unwrap();
+            let grads = out.sqr().unwrap().backward().unwrap();
             v.iter().flat_map(|v| flat(grads.get(v).unwrap())).collect::<Vec<_>>()
         };
         assert_eq!(run(KEPT), run(0));
+    }
+}
+
+/// An output that nobody uses changes no gradient.
+#[test]
+fn one_output_of_two_has_the_gradients_of_one() {
+    let t = inputs(2, 5, 7, 2, 3);
+    let v: Vec<Var> = t.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+    let tracked: Vec<Tensor> = v.iter().map(|v| v.as_tensor().clone()).collect();
+    for sum_used in [true, false] {
+        let grads = |head: bool, sum: bool| {
+            let w = weights(&tracked, false, head, sum);
+            let out = pair_block(&v[0], &v[1], &v[2], &w, Activation::Silu).unwrap();
+            let used = if sum_used { out.sum } else { out.head };
+            let grads = used.unwrap().sqr().unwrap().backward().unwrap();
+            v[..7].iter().flat_map(|v| flat(grads.get(v).unwrap())).collect::<Vec<f64>>()
+        };
+        assert_eq!(grads(true, true), grads(!sum_used, sum_used));
     }
 }
 

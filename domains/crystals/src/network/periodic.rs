@@ -10,7 +10,7 @@ use langevin_nn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::directions::{DIRECTIONS, Vectors, displacements};
+use super::directions::{DIRECTIONS, Vectors, along, displacements};
 use super::pairs::{Pairs, gram, width};
 use super::{GivenSpecies, Told};
 use crate::space::{COORDS_FACTOR, LATTICE_FACTOR, SPECIES_FACTOR};
@@ -211,7 +211,7 @@ impl Network for Periodic {
             h = (h + layer.forward(&species)?)?;
         }
         let asked = condition.input(self.dtype)?;
-        let mut scalars: Option<Tensor> = None;
+        let mut sums: Option<Tensor> = None;
         let mut vectors = Vectors::new(vectors, &odd)?;
         let mut copied: Option<Tensor> = None;
         for (i, block) in self.blocks.iter().enumerate() {
@@ -223,19 +223,23 @@ impl Network for Periodic {
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
                 unreachable!("both were asked for")
             };
-            let more = head.dim(3)? - DIRECTIONS;
-            match (i + 1 == self.blocks.len(), more) {
-                (_, 0) => {}
-                (false, _) => vectors.add(&head.narrow(3, DIRECTIONS, more)?)?,
-                (true, _) => copied = Some(head.narrow(3, DIRECTIONS, 1)?.squeeze(3)?),
+            let last = i + 1 == self.blocks.len();
+            let own = if last { 0 } else { self.config.vectors };
+            let width = DIRECTIONS + 3 * own;
+            if head.dim(3)? > width {
+                copied = Some(head.narrow(3, width, 1)?.squeeze(3)?);
             }
-            let head = head.narrow(3, 0, DIRECTIONS)?;
-            scalars = Some(scalars.map_or(Ok(head.clone()), |all| all + &head)?);
+            let along = along(&head.narrow(3, 0, width)?, &odd, own)?;
+            if own > 0 {
+                vectors.add(&along.narrow(2, DIRECTIONS, 3 * own)?)?;
+            }
+            let along = along.narrow(2, 0, DIRECTIONS)?;
+            sums = Some(sums.map_or_else(|| Ok(along.clone()), |all| all + &along)?);
             let seen = Tensor::cat(&[&seen, &(sum / n as f64)?, &shared], 2)?.contiguous()?;
             h = (h + block.update.forward(&block.gather.forward(&seen)?)?)?;
         }
         let h = self.norm.forward(&h)?;
-        let moved = displacements(&scalars.expect("there is a layer"), &odd)?;
+        let moved = displacements(&sums.expect("there is a layer"))?;
         let [hidden, out] = &self.cell;
         let cell = (cell + out.forward(&hidden.forward(&h.mean(1)?)?)?)?;
         let logits = match (&self.species, copied) {
