@@ -4,8 +4,9 @@
     python benches/peers/periodic_speed.py --out docs/results/periodic_speed.json
 
 Forward, backward and AdamW on 96 crystals of 10 atoms, the sizes of configs/crystals/mp20.toml, single precision, the
-same number of threads. Every round times ours, PyTorch, ours; a ratio is of PyTorch to the two turns of ours beside
-it. Rounds in which other processes used least of the processor count.
+same number of threads. PyTorch's network is timed with our numbers and as one writes it first, when the soft grid of
+distances holds subnormal numbers. Every round times ours, both of PyTorch, ours; a ratio is of PyTorch to the two turns
+of ours beside it. Rounds in which other processes used least of the processor count.
 """
 import argparse
 import datetime
@@ -25,9 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATCH, ATOMS, ELEMENTS = 96, 10, 89
 
 
-def training_step():
+def training_step(cut):
     torch.manual_seed(0)
-    network = Periodic(ELEMENTS)
+    network = Periodic(ELEMENTS, cut=cut)
     # The fastest of PyTorch's AdamW implementations on a CPU.
     adam = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
     coords, end = torch.rand(BATCH, ATOMS, 3), torch.rand(BATCH, ATOMS, 3)
@@ -65,39 +66,45 @@ def main():
         ours.stdin.flush()
         return statistics.median(float(ms) for ms in ours.stdout.readline().split())
 
-    step = training_step()
-    theirs = lambda: statistics.median(milliseconds(step) for _ in range(args.repetitions))
-    for warm_up in (mine, theirs, mine, theirs):
+    def theirs(step):
+        return lambda: statistics.median(milliseconds(step) for _ in range(args.repetitions))
+
+    cut, plain = theirs(training_step(True)), theirs(training_step(False))
+    for warm_up in 2 * (mine, cut, plain):
         warm_up()
     rounds = []
     for _ in range(2 * args.rounds):
         start, before = time.monotonic(), busy_seconds() - own_seconds(ours.pid)
-        turns = [mine(), theirs(), mine()]
+        turns = [mine(), cut(), plain(), mine()]
         others = (busy_seconds() - own_seconds(ours.pid) - before) / (time.monotonic() - start)
         rounds.append((others, *turns))
         print(f"others {others:.2f} cores; ms: " + "  ".join(f"{ms:.0f}" for ms in turns))
     ours.stdin.close()
     ours.wait()
     rounds = sorted(rounds)[: args.rounds]
-    load, first, peer, last = zip(*rounds)
-    ratios = [2 * p / (a + b) for a, p, b in zip(first, peer, last)]
-    value = round(statistics.median(ratios), 2)
-    version = torch.__version__.split("+")[0]
-    row = {
-        "what": f"periodic network, width 160, 6 layers, {BATCH} crystals of {ATOMS} atoms, training step",
-        "value": value, "unit": "times PyTorch's speed", "spread": round((max(ratios) - min(ratios)) / 2, 3),
-        "seeds": args.rounds,
-        "peer": f"PyTorch {version}: {statistics.median(peer):.0f} ms; here {statistics.median(first + last):.0f} ms",
-        "bar": ">= 3.0", "holds": value >= 3.0,
-    }
-    print(row)
+    load, first, with_cut, without, last = zip(*rounds)
+    own = [(a + b) / 2 for a, b in zip(first, last)]
+
+    def row(peer, more):
+        ratios = [p / a for a, p in zip(own, peer)]
+        version = torch.__version__.split("+")[0]
+        return {
+            "what": f"periodic network, width 160, 6 layers, {BATCH} crystals of {ATOMS} atoms, training step{more}",
+            "value": round(statistics.median(ratios), 2), "unit": "times PyTorch's speed",
+            "spread": round((max(ratios) - min(ratios)) / 2, 3), "seeds": args.rounds,
+            "peer": f"PyTorch {version}: {statistics.median(peer):.0f} ms; here {statistics.median(own):.0f} ms",
+        }
+
+    rows = [row(with_cut, ""), row(without, ", the peer with subnormal numbers")]
+    rows[0].update({"bar": ">= 3.0", "holds": rows[0]["value"] >= 3.0})
+    print(rows)
     if args.out:
         document = {
             "topic": "periodic_speed",
             "command": f"python benches/peers/periodic_speed.py --rounds {args.rounds} --threads {args.threads} --out {args.out}",
             "version": "0.1.0",
             "machine": f"{processor()}; {args.threads} threads on both sides; other processes used at most {max(max(load), 0):.2f} cores",
-            "date": datetime.date.today().isoformat(), "rows": [row],
+            "date": datetime.date.today().isoformat(), "rows": rows,
         }
         pathlib.Path(args.out).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 

@@ -16,8 +16,12 @@ BASIS = torch.tensor([
 SHIFTS = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0])] * 3)
 
 
-def pairs(coords, cells, deviation, mean, frequencies, radial, reach=6.0):
-    """Even features [B, n, n, 3 frequencies + 6 + radial] and sines [B, n, n, 6]."""
+def pairs(coords, cells, deviation, mean, frequencies, radial, cut, reach=6.0):
+    """Even features [B, n, n, 3 frequencies + 6 + radial] and sines [B, n, n, 6].
+
+    With `cut` the soft grid of distances is 0 far from a centre, as ours; else it holds subnormal numbers, which slow the
+    products down.
+    """
     atoms = coords.shape[1]
     mean = mean + torch.tensor([0, 0, 0, 0, 0, math.log(atoms) / 3])
     gram = torch.matrix_exp(2 * ((mean + deviation * cells) @ BASIS).reshape(-1, 3, 3))
@@ -37,8 +41,8 @@ def pairs(coords, cells, deviation, mean, frequencies, radial, reach=6.0):
     both = 2 * along @ SHIFTS.T + images[:, None]
     squared = ((along * flat).sum(-1) + both.amin(-1)).relu().reshape(*delta.shape[:3], 1)
     centres = torch.arange(radial, dtype=torch.float32)
-    # As ours, 0 far from a centre: subnormal numbers would slow the products down.
-    basis = (torch.exp(-(((squared + 1e-12).sqrt() / (reach / (radial - 1)) - centres) ** 2)) - 1e-30).relu()
+    basis = torch.exp(-(((squared + 1e-12).sqrt() / (reach / (radial - 1)) - centres) ** 2))
+    basis = (basis - 1e-30).relu() if cut else basis
     return torch.cat([*even, products(sin), products(twice), basis], -1), torch.cat([sin, twice], -1)
 
 
@@ -63,9 +67,9 @@ class Block(nn.Module):
 
 
 class Periodic(nn.Module):
-    def __init__(self, elements=89, width=160, message=64, layers=6, frequencies=8, radial=16):
+    def __init__(self, elements=89, width=160, message=64, layers=6, frequencies=8, radial=16, cut=True):
         super().__init__()
-        self.frequencies, self.radial = frequencies, radial
+        self.frequencies, self.radial, self.cut = frequencies, radial, cut
         self.deviation = torch.full((6,), 0.2)
         self.mean = torch.tensor([0, 0, 0, 0, 0, 0.9])
         self.speeds = 2 * math.pi * torch.logspace(math.log2(0.25), math.log2(8.0), 8, base=2)
@@ -78,7 +82,7 @@ class Periodic(nn.Module):
 
     def forward(self, coords, cells, species, t):
         n = coords.shape[1]
-        even, odd = pairs(coords, cells, self.deviation, self.mean, self.frequencies, self.radial)
+        even, odd = pairs(coords, cells, self.deviation, self.mean, self.frequencies, self.radial, self.cut)
         angles = t[:, None] * self.speeds
         size = torch.full_like(t[:, None], math.log(n))
         shared = torch.cat([angles.sin(), angles.cos(), cells, size], -1)[:, None].expand(-1, n, -1)

@@ -5,13 +5,17 @@
 //! neighbours and a few scalars per pair. `[a | b]` are the halves of the usual first layer on
 //! `[h_i, h_j, d_ij²]` (Satorras et al., 2021, Eq. 3): the n² products with `h` become n.
 //!
-//! Pairs are visited in chunks that stay in the second-level cache. Of the arrays of size n² · H
+//! Pairs are visited in chunks that stay in the second-level cache: products with `W2`, and with `C` and the scalars'
+//! weights where these are many, between passes over rows that do all the rest. Of the arrays of size n² · H
 //! only one is ever written to memory, the pre-activation of `m`, and only for the adjoint, which
 //! computes the rest again.
 
-mod chunk;
+mod adjoint;
 mod directions;
+mod forward;
 mod geometry;
+mod hidden;
+mod messages;
 mod op;
 mod passes;
 mod products;

@@ -1,6 +1,7 @@
 //! The pair block as one node of candle's graph.
 
-use super::chunk::{adjoint, forward};
+use super::adjoint::adjoint;
+use super::forward::forward;
 use super::passes::Context;
 use super::shape::Shape;
 use super::tangent::{Tangents, tangent};

@@ -1,6 +1,7 @@
 //! Matrix products of a chunk's rows with weights that all chunks share.
 
-use super::passes::{Context, Hidden};
+use super::hidden::Hidden;
+use super::passes::Context;
 use super::shape::{Chunk, Shape};
 use crate::gemm::{Pack, Product, Start, Strided, packed_len};
 use crate::isa::dispatch;
@@ -78,4 +79,13 @@ impl<'a, T: Real> First<'a, T> {
         }
         dispatch(Hidden { context, chunk, hidden, slope });
     }
+}
+
+/// A work space in pieces.
+pub(super) fn split<T, const N: usize>(mut buffer: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
+    sizes.map(|size| {
+        let (piece, rest) = std::mem::take(&mut buffer).split_at_mut(size);
+        buffer = rest;
+        piece
+    })
 }

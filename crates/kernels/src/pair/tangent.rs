@@ -1,8 +1,7 @@
 //! Value and tangent of a pair block together.
 
-use super::chunk::split;
 use super::passes::{Context, dot, gate};
-use super::products::{First, Right};
+use super::products::{First, Right, split};
 use super::shape::Chunk;
 use crate::activation::{each_vector, load, store};
 use crate::gemm::{Start, Strided};
@@ -113,7 +112,7 @@ impl<T: Real> Kernel<T> for MessagesTangent<'_, T> {
     }
 }
 
-/// The tangent of [`super::chunk::forward`]'s result.
+/// The tangent of [`super::forward::forward`]'s result.
 pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T>) -> [Vec<T>; 2] {
     let shape = context.shape;
     let (n, h, s) = (shape.n, shape.h, shape.s);
