@@ -36,6 +36,8 @@ import results_file  # noqa: E402
 
 LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
 CURVE = (5, 10, 25, 50, 100, 250)
+# Where the best of 20 counts: samples more different, ends more exact. Chosen on perov-5's validation set.
+BEST_OF_MANY = ("--anneal", "coords=0.2", "--grid", "geometric,steps=50,t_min=0.01")
 csv.field_size_limit(10**9)
 
 
@@ -140,8 +142,8 @@ def perov(bench):
                       100 * bench.match(made, test, "--stol", "0.2")["match rate"])
             bench.row("perov-5: cells in a second at 50 evaluations", found["references"] / seconds, "1/s", bar=50)
     bench.row("perov-5 test, lost with 50 evaluations against 250", rates[250] - rates[50], "points", bar=1, at_least=False)
-    made, _ = bench.sample(test, 20, "--steps", 50, "--anneal", f"coords={bench.args.many_anneal}")
-    bench.matched(f"perov-5 test, best of 20 samples, 50 evaluations, annealing {bench.args.many_anneal}",
+    made, _ = bench.sample(test, 20, *BEST_OF_MANY)
+    bench.matched("perov-5 test, best of 20 samples, 50 evaluations, annealing 0.2, geometric times from 0.01",
                   bench.match(made, test, "--prediction", "--candidates", 20), rate=98.6, rmse=0.0128,
                   peer="DiffCSP: 98.60 %, 0.0128")
 
@@ -259,7 +261,6 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=10_000, help="crystals of denovo")
     parser.add_argument("--some", type=int, default=1000, help="test rows of the curve and of ranked candidates")
-    parser.add_argument("--many-anneal", type=float, default=1, help="annealing where the best of 20 counts")
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
     parser.add_argument("--out", help="by default docs/results/crystals_PART.json")

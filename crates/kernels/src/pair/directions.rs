@@ -15,13 +15,13 @@ use std::sync::Arc;
 /// - `scalars`: `[B, n, n, S]`; `directions`: `[B, n, n, D]`; `axes`: S numbers below D; returns `[B, n, S]`
 ///
 /// # Errors
-/// If shapes or element types do not fit, an axis is not below D, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, there are no scalars, an axis is not below D, or a tensor is not f32 or f64 on the CPU.
 pub fn directed_sums(scalars: &Tensor, directions: &Tensor, axes: &[usize]) -> Result<Tensor> {
     let (dims, others) = (scalars.dims4()?, directions.dims4()?);
     if (dims.0, dims.1, dims.2) != (others.0, others.1, others.2) || dims.1 != dims.2 {
         bail!("scalars {:?} of directions {:?}", scalars.dims(), directions.dims());
     }
-    if axes.len() != dims.3 || axes.iter().any(|&axis| axis >= others.3) {
+    if axes.is_empty() || axes.len() != dims.3 || axes.iter().any(|&axis| axis >= others.3) {
         bail!("axes {axes:?} for {} scalars and {} directions", dims.3, others.3);
     }
     same_dtype(scalars, directions)?;
@@ -243,6 +243,7 @@ mod tests {
         let (phi, o) = (normal::<f64>(1, &[2, 3, 3, 5]), normal::<f64>(2, &[2, 3, 3, 3]));
         assert!(directed_sums(&phi, &o, &AXES).is_err());
         assert!(directed_sums(&phi, &o, &[0; 4]).is_err());
+        assert!(directed_sums(&normal::<f64>(1, &[2, 3, 3, 0]), &o, &[]).is_err());
         assert!(directed_sums(&phi, &normal::<f64>(2, &[2, 4, 4, 3]), &[0; 5]).is_err());
     }
 }
