@@ -36,7 +36,7 @@ import results_file  # noqa: E402
 
 LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
 CURVE = (5, 10, 25, 50, 100, 250)
-# Where the best of 20 counts: samples more different, ends more exact. Chosen on perov-5's validation set.
+# Where the best of 20 counts: samples that are more different. Chosen on perov-5's validation set.
 BEST_OF_MANY = ("--anneal", "coords=0.2", "--grid", "geometric,steps=50,t_min=0.01")
 csv.field_size_limit(10**9)
 
