@@ -34,6 +34,20 @@ pub(crate) fn with<T: Real, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     result
 }
 
+/// As [`with`], in pieces of these sizes.
+pub(crate) fn with_pieces<T: Real, R, const N: usize>(
+    sizes: [usize; N],
+    f: impl FnOnce([&mut [T]; N]) -> R,
+) -> R {
+    with(sizes.iter().sum(), |mut buffer| {
+        f(sizes.map(|size| {
+            let (piece, rest) = std::mem::take(&mut buffer).split_at_mut(size);
+            buffer = rest;
+            piece
+        }))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +62,9 @@ mod tests {
             a.as_ptr()
         });
         let again = with::<f32, _>(10, |a| a.as_ptr());
+        with_pieces::<f32, _, 3>([2, 0, 3], |pieces| {
+            assert_eq!(pieces.map(|piece| piece.len()), [2, 0, 3]);
+        });
         let _ = (first, again); // same storage when the store kept it; only distinctness is promised
     }
 }

@@ -41,3 +41,22 @@ pub fn radial_basis(squared: &Tensor, count: usize, reach: f64) -> Result<Tensor
     let values = distances.broadcast_sub(&centres)?.sqr()?.neg()?.exp()?;
     (values - NOTHING)?.relu()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a fine row of distances, in single precision, where some exponentials are subnormal.
+    #[test]
+    fn a_soft_grid_has_no_subnormal_numbers() {
+        let squared: Vec<f32> = (0..6000).map(|i| (i as f32 * 1e-3).powi(2)).collect();
+        let squared = Tensor::from_vec(squared, (6000, 1, 1, 1), &Device::Cpu).unwrap();
+        let values = radial_basis(&squared, 16, 6.0).unwrap().flatten_all().unwrap();
+        let values = values.to_vec1::<f32>().unwrap();
+        assert!(values.iter().all(|x| *x == 0.0 || x.is_normal()));
+        assert!(values.contains(&0.0));
+        // At the fourth centre: 1 there, 1/e at its neighbours.
+        let at = &values[16 * 1200..][..16];
+        assert!((at[3] - 1.0).abs() < 1e-5 && (at[4] - (-1.0f32).exp()).abs() < 1e-4, "{at:?}");
+    }
+}

@@ -299,6 +299,13 @@ mod tests {
     }
 
     #[test]
+    fn no_rows_have_no_weight_gradient() {
+        let mut dw = [1.0f64; 6];
+        weight_gradient(Sizes { rows: 0, inner: 3, outer: 2 }, &[], &[], &mut dw);
+        assert_eq!(dw, [0.0; 6]);
+    }
+
+    #[test]
     fn adjoint_and_tangent() {
         on_each(|_| {
             let (x, w, b) =

@@ -3,7 +3,7 @@
 use super::hidden::HiddenAdjoint;
 use super::messages::MessagesAdjoint;
 use super::passes::{AddRows, Context};
-use super::products::{First, Right, add_outer, split};
+use super::products::{First, Right, add_outer};
 use super::shape::{Chunk, SUMMED, Shape};
 use crate::gemm::{Start, Strided, packed_len};
 use crate::isa::dispatch;
@@ -35,9 +35,7 @@ pub(super) fn adjoint<T: Real>(
     let dw = map_blocks(tasks.count(), 1, shape.work(), |task, _| {
         let (samples, rows) = tasks.get(task);
         let mut dw = vec![T::ZERO; pieces.len];
-        let sizes = adjoint.sizes();
-        scratch::with(sizes.iter().sum(), |buffer| {
-            let mut room = split(buffer, sizes);
+        scratch::with_pieces(adjoint.sizes(), |mut room| {
             for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
                 let i = chunk.rows(n);
                 let part = (task % shape.parts() * batch + chunk.sample) * n * h;

@@ -7,7 +7,6 @@ use crate::real::Real;
 use crate::simd::Simd;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use std::sync::Arc;
 
 /// `y_i^s = Σ_j φ_ij^s o_ij^{axes[s]}`: each scalar of a pair along one of its directions.
 ///
@@ -30,7 +29,7 @@ pub fn directed_sums(scalars: &Tensor, directions: &Tensor, axes: &[usize]) -> R
 }
 
 struct Directed {
-    axes: Arc<[usize]>,
+    axes: Box<[usize]>,
 }
 
 /// A sample's pairs of one row `i`, `n` of them.

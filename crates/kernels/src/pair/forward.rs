@@ -2,7 +2,7 @@
 
 use super::messages::Messages;
 use super::passes::Context;
-use super::products::{First, Right, split};
+use super::products::{First, Right};
 use super::shape::Shape;
 use crate::gemm::{Start, Strided};
 use crate::isa::dispatch;
@@ -27,12 +27,11 @@ pub(super) fn forward<T: Real>(context: Context<'_, T>, kept: &mut [T]) -> [Vec<
     let third = shape.many_scalars().then(third);
     let (b2, b3) = (&context.w[pieces.b2], &context.w[pieces.b3]);
     let most = shape.chunk_pairs();
-    let sizes = [most * h, most * h, most * h, First::<T>::room(shape), most * s];
+    let sizes = [most * h, most * h, most * h, most * shape.many_k(), most * s];
     let tasks = shape.tasks(0);
     for_blocks(tasks.count(), 1, shape.work(), |task, _| {
         let (samples, rows) = tasks.get(task);
-        scratch::with(sizes.iter().sum(), |buffer| {
-            let [hidden, z, m, e, scalars] = split(buffer, sizes);
+        scratch::with_pieces(sizes, |[hidden, z, m, e, scalars]| {
             for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
                 let (pairs, i) = (chunk.pairs(), chunk.rows(n));
                 let hidden = &mut hidden[..pairs * h];

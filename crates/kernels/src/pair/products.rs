@@ -57,11 +57,6 @@ impl<'a, T: Real> First<'a, T> {
         Self { context, c: context.shape.many_features().then(c) }
     }
 
-    /// Elements that [`First::layer`] wants as room for features.
-    pub(super) fn room(shape: Shape) -> usize {
-        shape.chunk_pairs() * shape.many_k()
-    }
-
     /// `hidden`, and `slope` if there is room for it; features of the chunk's pairs in `e`, if they are many.
     pub(super) fn layer(
         &self,
@@ -79,13 +74,4 @@ impl<'a, T: Real> First<'a, T> {
         }
         dispatch(Hidden { context, chunk, hidden, slope });
     }
-}
-
-/// A work space in pieces.
-pub(super) fn split<T, const N: usize>(mut buffer: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
-    sizes.map(|size| {
-        let (piece, rest) = std::mem::take(&mut buffer).split_at_mut(size);
-        buffer = rest;
-        piece
-    })
 }

@@ -1,7 +1,7 @@
 //! Value and tangent of a pair block together.
 
 use super::passes::{Context, dot, gate};
-use super::products::{First, Right, split};
+use super::products::{First, Right};
 use super::shape::Chunk;
 use crate::activation::{each_vector, load, store};
 use crate::gemm::{Start, Strided};
@@ -123,12 +123,11 @@ pub(super) fn tangent<T: Real>(context: Context<'_, T>, tangents: Tangents<'_, T
     let second = Right::new(Strided::transposed(&context.w[pieces.w2], h), h, h);
     let b2 = &context.w[pieces.b2];
     let size = shape.chunk_pairs() * h;
-    let sizes = [size, size, size, size, First::<T>::room(shape)];
+    let sizes = [size, size, size, size, shape.chunk_pairs() * shape.many_k()];
     let tasks = shape.tasks(0);
     for_blocks(tasks.count(), 1, shape.work(), |task, _| {
         let (samples, rows) = tasks.get(task);
-        scratch::with(sizes.iter().sum(), |buffer| {
-            let [hidden, slope, m, dm, e] = split(buffer, sizes);
+        scratch::with_pieces(sizes, |[hidden, slope, m, dm, e]| {
             for chunk in samples.flat_map(|sample| shape.chunks(sample, rows.clone())) {
                 let chunk = &chunk;
                 let (pairs, i) = (chunk.pairs(), chunk.rows(n));
