@@ -13,6 +13,7 @@ use langevin_crystals::network::{GivenSpecies, NetworkConfig, Told};
 use langevin_crystals::record::Crystal;
 use langevin_crystals::source::CrystalSource;
 use langevin_crystals::space::{Crystals, SPECIES};
+use langevin_crystals::substitution::Substitution;
 use langevin_nn::Builder;
 use langevin_train::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,13 @@ impl Experiment for CrystalsExperiment {
                 return Err(ConfigError::new("data.templates", "a section", allowed));
             }
         }
+        if let Some(substitution) = &self.data.substitution {
+            substitution.check().map_err(|error| error.within("substitution").within("data"))?;
+            if self.data.templates.is_some() {
+                let allowed = "nothing where there are data.templates, which know their elements";
+                return Err(ConfigError::new("data.substitution", "a section", allowed));
+            }
+        }
         self.network.check().map_err(|error| error.within("network"))?;
         let (file, count) = (&self.data.validation_file, self.data.hold_out);
         if self.train.validate_every > 0 && file.is_none() && count == 0 {
@@ -101,10 +109,12 @@ impl Experiment for CrystalsExperiment {
         };
         let (source, held_out) = match self.data.templates {
             None => {
-                let source = |crystals| -> Arc<dyn Source> {
-                    Arc::new(CrystalSource::new(domain.clone(), crystals, DType::F32))
-                };
-                (source(train), held_out.map(source))
+                let source = |crystals| CrystalSource::new(domain.clone(), crystals, DType::F32);
+                let fit = |&config| Substitution::new(config, &train);
+                let substitution = self.data.substitution.as_ref().map(fit);
+                let held_out =
+                    held_out.map(|crystals| Arc::new(source(crystals)) as Arc<dyn Source>);
+                (Arc::new(source(train).substituting(substitution)) as Arc<dyn Source>, held_out)
             }
             Some(base) => {
                 let source = |lessons: Vec<Lesson>| -> Result<Arc<dyn Source>> {

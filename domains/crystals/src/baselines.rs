@@ -43,7 +43,7 @@ pub enum Likeness {
 }
 
 impl Likeness {
-    fn between(self, a: Element, b: Element) -> f64 {
+    pub(crate) fn between(self, a: Element, b: Element) -> f64 {
         let mendeleev = |e: Element| {
             // Beyond the table elements follow each other as their numbers do.
             Traits::of(e).map_or(f64::from(e.number()), |traits| f64::from(traits.mendeleev))

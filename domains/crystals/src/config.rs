@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::TemplateBase;
 use crate::property::PropertyConfig;
 use crate::space::Motion;
+use crate::substitution::SubstitutionConfig;
 
 /// `[data]`: crystals to train on, and others to validate with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct DataConfig {
     /// Where paths begin at known crystals instead of noise, the files' own being those that are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<TemplateBase>,
+    /// Where elements of the training crystals are exchanged for ones that are like them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitution: Option<SubstitutionConfig>,
 }
 
 fn is_zero(count: &usize) -> bool {

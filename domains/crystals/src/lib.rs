@@ -24,6 +24,7 @@ pub mod record;
 pub mod source;
 pub mod space;
 pub mod stoichiometry;
+pub mod substitution;
 pub mod symmetry;
 pub mod traits;
 pub mod validity;

@@ -8,6 +8,7 @@ use crate::base::{Lesson, TemplateBase};
 use crate::property::condition_of;
 use crate::record::Crystal;
 use crate::space::Crystals;
+use crate::substitution::Substitution;
 
 /// Draws a size with the frequency that the data have, then crystals of that size, with replacement.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct CrystalSource {
     domain: Crystals,
     lessons: BySize<Lesson>,
     base: Option<TemplateBase>,
+    substitution: Option<Substitution>,
     dtype: DType,
 }
 
@@ -26,7 +28,7 @@ impl CrystalSource {
     pub fn new(domain: Crystals, crystals: Vec<Crystal>, dtype: DType) -> Self {
         let lesson = |crystal| Lesson { crystal, template: None };
         let lessons = crystals.into_iter().map(lesson).collect();
-        Self { domain, lessons: BySize::new(lessons, size), base: None, dtype }
+        Self { domain, lessons: BySize::new(lessons, size), base: None, substitution: None, dtype }
     }
 
     /// Batches of `lessons` with templates, which are the other end with the noise of `base`.
@@ -39,7 +41,14 @@ impl CrystalSource {
         base: TemplateBase,
         dtype: DType,
     ) -> Self {
-        Self { domain, lessons: BySize::new(lessons, size), base: Some(base), dtype }
+        let lessons = BySize::new(lessons, size);
+        Self { domain, lessons, base: Some(base), substitution: None, dtype }
+    }
+
+    /// The same batches with elements exchanged by `substitution`.
+    #[must_use]
+    pub fn substituting(self, substitution: Option<Substitution>) -> Self {
+        Self { substitution, ..self }
     }
 }
 
@@ -50,7 +59,12 @@ fn size(lesson: &Lesson) -> usize {
 impl Source for CrystalSource {
     fn batch(&self, _: u64, rng: &mut Rng) -> Result<Batch> {
         let lessons = self.lessons.draw(rng);
-        let crystals: Vec<Crystal> = lessons.iter().map(|lesson| lesson.crystal.clone()).collect();
+        let mut crystals: Vec<Crystal> =
+            lessons.iter().map(|lesson| lesson.crystal.clone()).collect();
+        if let Some(substitution) = &self.substitution {
+            let draw = |(crystal, mut stream)| substitution.draw(crystal, &mut stream);
+            crystals = crystals.iter().zip(rng.streams()).map(draw).collect();
+        }
         let x_0 = self.domain.encode(&crystals)?.to_dtype(self.dtype)?;
         let x_1 = match self.base {
             None => None,
