@@ -7,9 +7,10 @@ use anyhow::Result;
 use super::sample::Trained;
 use crate::trained::Shipped;
 
-const MODELS: [Shipped; 3] = [
+const MODELS: [Shipped; 4] = [
     ("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice()),
     ("mp20", include_bytes!("../../../models/mp20.safetensors").as_slice()),
+    ("mp20_prediction", include_bytes!("../../../models/mp20_prediction.safetensors").as_slice()),
     ("mp20_templates", include_bytes!("../../../models/mp20_templates.safetensors").as_slice()),
 ];
 
