@@ -331,6 +331,25 @@ fn templates_are_retrieved_refined_and_ranked() {
     );
 }
 
+/// Elements that give way change what is learnt, the same on any number of threads.
+#[test]
+fn a_network_learns_from_exchanged_elements() {
+    let exchanging = "hold_out = 4\nsubstitution = { share = 1.0, range = 1.0 }";
+    let folder = prepared(&SMALL.replace("hold_out = 4", exchanging));
+    let folder = folder.path();
+    fs::write(folder.join("plain.toml"), SMALL).unwrap();
+    let validations = |config: &str, out: &str, threads: &str| -> Vec<String> {
+        let train = ["train", config, "--out", out, "--threads", threads, "--quiet"];
+        CRYSTALS.done(folder, &train);
+        let log = text(&folder.join(out), "metrics.jsonl");
+        log.lines().filter(|line| line.contains("validation")).map(String::from).collect()
+    };
+    let one = validations("small.toml", "one", "1");
+    assert_eq!(one.len(), 2);
+    assert_eq!(one, validations("small.toml", "two", "2"));
+    assert_ne!(one, validations("plain.toml", "plain", "2"));
+}
+
 #[test]
 fn impossible_configs_are_refused_before_anything_is_written() {
     for (from, to, message) in [
@@ -343,6 +362,11 @@ fn impossible_configs_are_refused_before_anything_is_written() {
             "hold_out = 4",
             "hold_out = 4\ntemplates = { nearest = 2, within = 0.5, coords = 0.01, cells = 0.05 }",
             "data.templates",
+        ),
+        (
+            "hold_out = 4",
+            "hold_out = 4\nsubstitution = { share = 1.5, range = 0.5 }",
+            "data.substitution.share: found 1.5, allowed: above 0 to 1",
         ),
         ("coords = 2.0", "coords = -2.0", "method.anneal.coords"),
     ] {

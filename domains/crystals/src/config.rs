@@ -33,7 +33,7 @@ pub struct DataConfig {
     /// Where paths begin at known crystals instead of noise, the files' own being those that are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<TemplateBase>,
-    /// Where elements of the training crystals are exchanged for ones that are like them.
+    /// Where elements of the training crystals are exchanged for ones that are like them; such crystals have no labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub substitution: Option<SubstitutionConfig>,
 }
