@@ -15,7 +15,7 @@ pub struct ChoiceArgs {
     #[arg(long)]
     steps: Option<usize>,
     /// Another sampler than the model's: ddpm, ddim, euler, tau_leaping, heun, dpm_solver, dpm_solver_sde,
-    /// unipc, euler_maruyama, predictor_corrector or adaptive, with its keys as in a config:
+    /// unipc, euler_maruyama, predictor_corrector, renoise or adaptive, with its keys as in a config:
     /// dpm_solver,order=3. It is not annealed but by --anneal.
     #[arg(long, value_name = "KIND[,KEY=VALUE..]")]
     sampler: Option<String>,
@@ -53,6 +53,23 @@ impl ChoiceArgs {
             };
             method.anneal.insert(name.to_owned(), a);
         }
+        Self::replan(trained)
+    }
+
+    /// Walks without noise if the sampler is the model's own and can: what is asked for does not bear any.
+    ///
+    /// # Errors
+    /// As [`ChoiceArgs::apply`].
+    pub fn quieten<E: Experiment>(&self, trained: &mut Trained<E>) -> anyhow::Result<()> {
+        let sampler = &mut trained.experiment.method_mut().sampler;
+        match sampler.without_noise() {
+            Some(quiet) if self.sampler.is_none() && quiet != *sampler => *sampler = quiet,
+            _ => return Ok(()),
+        }
+        Self::replan(trained)
+    }
+
+    fn replan<E: Experiment>(trained: &mut Trained<E>) -> anyhow::Result<()> {
         // The whole plan: what was chosen must fit the data and the reference too.
         trained.plan = trained.experiment.plan().map_err(bad_input)?;
         let (method, space) = (trained.experiment.method(), trained.domain.space());

@@ -179,11 +179,39 @@ fn constraints_are_kept_exactly() {
         (&["--system", "Cs-Xx"], "--system Cs-Xx"),
         (&["--system", "Cs-I"], "--system: found I, allowed: O Cl"),
         (&["--volume", "0"], "--volume"),
+        (
+            &["--formula", "SrTiO3", "--space-group", "221", "--sampler", "renoise,noise=0.5"],
+            "whose noise breaks symmetry",
+        ),
+        (&["--sampler", "renoise,noise=2"], "method.sampler.noise: found 2, allowed: 0 to 1"),
     ] {
         let all = [&["sample", "run", "--out", "no.cif"], args].concat();
         CRYSTALS.refused(folder, &all, message);
         assert!(!folder.join("no.cif").exists());
     }
+}
+
+/// A model that adds noise on its way leaves it out where a symmetry is asked for, and only there.
+#[test]
+fn noise_breaks_no_symmetry() {
+    let config = SMALL.replace("anneal = { coords = 2.0 }\n", "").replace(
+        r#"sampler = { kind = "euler" }"#,
+        r#"sampler = { kind = "renoise", noise = 0.5 }"#,
+    );
+    let folder = prepared(&config);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = |out: &str, more: &[&str]| {
+        let all = ["sample", "run", "--formula", "SrTiO3", "--count", "4", "--out", out, "--quiet"];
+        CRYSTALS.done(folder, &[&all[..], more].concat());
+        langevin_datasets::read_crystals(&folder.join(out), false).unwrap().crystals
+    };
+    for crystal in sample("cubic.extxyz", &["--space-group", "221"]) {
+        assert_eq!(crystal.symmetry(1e-4).unwrap().number.get(), 221);
+    }
+    let (noisy, quiet) =
+        (sample("noisy.extxyz", &[]), sample("quiet.extxyz", &["--sampler", "renoise,noise=0"]));
+    assert!(noisy.iter().zip(&quiet).all(|(a, b)| a.frac_coords() != b.frac_coords()));
 }
 
 /// A model that was calibrated tells confidences, of candidates in their order, as it was calibrated and not otherwise.

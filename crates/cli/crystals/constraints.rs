@@ -25,7 +25,8 @@ use crate::{bad_input, refused};
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct ConstraintArgs {
     /// Space group, 1 to 230, that crystals of a composition keep on the whole way; atoms are distributed over its
-    /// Wyckoff positions at random, each way as probable. A crystal may turn out to have a higher one.
+    /// Wyckoff positions at random, each way as probable. A crystal may turn out to have a higher one. A model that
+    /// adds noise on its way leaves it out.
     #[arg(long, value_name = "NUMBER", conflicts_with = "pool")]
     space_group: Option<u16>,
     /// Volume per atom in Å³.

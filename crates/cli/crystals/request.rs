@@ -107,10 +107,10 @@ impl RequestArgs {
         let start = self.start.plan(trained, each, seed)?;
         let constraints = self.constraints.plan(domain, each, seed)?;
         let sampler = &trained.experiment.method.sampler;
-        if sampler.draws_noise() && (self.constraints.has_group() || self.start.keeps_symmetry()) {
+        if sampler.draws_noise() && self.keeps_symmetry() {
             return refused(format!(
                 "--space-group, --keep-symmetry: found the sampler {sampler:?}, whose noise breaks symmetry, allowed: \
-                 euler, heun without churn, ddim with eta=0, dpm_solver, unipc or adaptive"
+                 euler, heun without churn, ddim with eta=0, dpm_solver, unipc, adaptive or renoise with noise=0"
             ));
         }
         let values = same_for_all(&self.property, &domain.properties)?;
@@ -120,6 +120,11 @@ impl RequestArgs {
         let contrast = self.contrast.build()?;
         let tells = makes.compositions().is_some();
         Ok(Request { makes, start, constraints, values, contrast, tells })
+    }
+
+    /// Whether samples have a symmetry from the start, which noise would break.
+    pub fn keeps_symmetry(&self) -> bool {
+        self.constraints.has_group() || self.start.keeps_symmetry()
     }
 
     fn of_any_composition(&self, domain: &Crystals) -> Result<Makes> {

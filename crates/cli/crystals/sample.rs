@@ -76,6 +76,9 @@ impl SampleArgs {
         refuse_existing(&self.out, self.force)?;
         let (mut trained, hash) = shipped::read(&self.model)?;
         self.choice.apply(&mut trained)?;
+        if self.request.keeps_symmetry() {
+            self.choice.quieten(&mut trained)?;
+        }
         let request = self.request.plan(&trained, Seed(self.seed))?;
         let count = self.count.get();
         let total = count * request.compositions().unwrap_or(1);

@@ -10,6 +10,7 @@ mod euler;
 mod euler_maruyama;
 mod heun;
 mod predictor_corrector;
+mod renoise;
 mod unipc;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use euler::{Euler, EulerConfig};
 pub use euler_maruyama::{EulerMaruyama, EulerMaruyamaConfig};
 pub use heun::{Heun, HeunConfig};
 pub use predictor_corrector::{PredictorCorrector, PredictorCorrectorConfig};
+pub use renoise::{Renoise, RenoiseConfig};
 pub use unipc::{Unipc, UnipcConfig};
 
 /// `[sampler]`.
@@ -52,6 +54,8 @@ pub enum SamplerConfig {
     EulerMaruyama(EulerMaruyamaConfig),
     /// Predictor–corrector.
     PredictorCorrector(PredictorCorrectorConfig),
+    /// Estimates blurred anew.
+    Renoise(RenoiseConfig),
     /// Dormand–Prince with error control per sample.
     Adaptive(AdaptiveConfig),
 }
@@ -65,11 +69,20 @@ impl SamplerConfig {
             Self::EulerMaruyama(config) => config.stochasticity > 0.0,
             Self::Ddim(config) => config.eta > 0.0,
             Self::Heun(config) => config.churn > 0.0,
+            Self::Renoise(config) => config.noise > 0.0,
             Self::Euler(_)
             | Self::TauLeaping(_)
             | Self::DpmSolver(_)
             | Self::Unipc(_)
             | Self::Adaptive(_) => false,
+        }
+    }
+
+    /// The same steps without noise, where that is a sampler that leads to the data.
+    pub fn without_noise(&self) -> Option<Self> {
+        match self {
+            Self::Renoise(_) => Some(Self::Renoise(RenoiseConfig { noise: 0.0 })),
+            _ => (!self.draws_noise()).then_some(*self),
         }
     }
 
@@ -85,7 +98,7 @@ impl SamplerConfig {
         };
         let (fits, allowed) = match path.aim() {
             Aim::Flow => (
-                !self.draws_noise(),
+                !self.draws_noise() && !matches!(self, Self::Renoise(_)),
                 "on a path with noise of its own: euler, heun without churn, ddim with eta = 0, \
                  dpm_solver, unipc or adaptive",
             ),
@@ -112,6 +125,7 @@ impl SamplerConfig {
             Self::Unipc(config) => Arc::new(config.build()?),
             Self::EulerMaruyama(config) => Arc::new(config.build()?),
             Self::PredictorCorrector(config) => Arc::new(config.build()?),
+            Self::Renoise(config) => Arc::new(config.build()?),
             Self::Adaptive(config) => Arc::new(config.build()?),
         })
     }

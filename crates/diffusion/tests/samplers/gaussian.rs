@@ -5,7 +5,7 @@ use std::sync::Arc;
 use langevin_core::{Path, Sampler};
 use langevin_diffusion::sampler::{
     DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig, EulerMaruyamaConfig,
-    HeunConfig, PredictorCorrectorConfig,
+    HeunConfig, PredictorCorrectorConfig, RenoiseConfig,
 };
 use langevin_diffusion::schedule::{
     CosineConfig, EdmConfig, VarianceExplodingConfig, VariancePreservingConfig,
@@ -103,6 +103,17 @@ fn predictor_corrector(path: &dyn Path, t: f64, s: f64) -> Vec<Affine> {
     steps
 }
 
+/// α(νs) x̂ + σ(νs) z with ν = 0.5, where x̂ is where DDIM goes at time 0: the estimate, but for a level that never
+/// vanishes.
+fn renoise(path: &dyn Path, t: f64, s: f64) -> Vec<Affine> {
+    let mut steps = ancestral(0.0)(path, t, 0.0);
+    if s > 0.0 {
+        let c = path.coefficients(0.5 * s);
+        steps.push(Affine(c.alpha, 0.0, c.beta));
+    }
+    steps
+}
+
 /// A sampler, the number of normals that it draws per step, and its rule.
 type Case = (SamplerConfig, usize, Box<dyn Fn(&dyn Path, f64, f64) -> Vec<Affine>>);
 
@@ -121,6 +132,7 @@ fn cases() -> Vec<Case> {
             2,
             Box::new(predictor_corrector),
         ),
+        (SamplerConfig::Renoise(RenoiseConfig { noise: 0.5 }), 1, Box::new(renoise)),
     ]
 }
 

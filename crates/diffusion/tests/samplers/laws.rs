@@ -11,7 +11,7 @@ use langevin_core::{
 };
 use langevin_diffusion::sampler::{
     AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
-    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
+    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, RenoiseConfig, UnipcConfig,
 };
 use langevin_diffusion::schedule::{
     BrownianConfig, BrownianWalk, EdmConfig, LinearConfig, VarianceExplodingConfig,
@@ -214,6 +214,8 @@ fn what_a_noisy_path_does_not_allow_is_refused() {
         (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig { stochasticity: 0.0 }), true, false),
         (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig::default()), false, false),
         (SamplerConfig::PredictorCorrector(PredictorCorrectorConfig::default()), false, false),
+        (SamplerConfig::Renoise(RenoiseConfig::default()), false, false),
+        (SamplerConfig::Renoise(RenoiseConfig { noise: 0.0 }), false, false),
         (SamplerConfig::Adaptive(AdaptiveConfig::default()), true, false),
     ];
     for (config, _, _) in noisy_paths() {

@@ -12,7 +12,7 @@ use langevin_core::{
 };
 use langevin_diffusion::sampler::{
     AdaptiveConfig, DdimConfig, DdpmConfig, DpmSolverConfig, DpmSolverSdeConfig, EulerConfig,
-    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, UnipcConfig,
+    EulerMaruyamaConfig, HeunConfig, PredictorCorrectorConfig, RenoiseConfig, UnipcConfig,
 };
 use langevin_diffusion::schedule::{
     BrownianConfig, BrownianWalk, CosineConfig, EdmConfig, LinearConfig, VarianceExplodingConfig,
@@ -81,6 +81,7 @@ fn product_spaces_are_moved_by_the_same_samplers() {
         (SamplerConfig::Ddim(DdimConfig { eta: 0.0 }), jump),
         (SamplerConfig::DpmSolver(DpmSolverConfig { order: 2 }), jump),
         (SamplerConfig::Unipc(UnipcConfig { order: 2 }), jump),
+        (SamplerConfig::Renoise(RenoiseConfig { noise: 0.5 }), jump),
     ] {
         let [x, angle, right] = arrive(&config, &grid, n);
         assert!(x < 1e-9 && angle < 1e-9, "{config:?}: {x:e} {angle:e}");
@@ -127,6 +128,7 @@ fn no_mask_stays_in_a_sample() {
             SamplerConfig::DpmSolverSde(DpmSolverSdeConfig::default()),
             SamplerConfig::Unipc(UnipcConfig { order: 3 }),
             SamplerConfig::EulerMaruyama(probability_flow),
+            SamplerConfig::Renoise(RenoiseConfig::default()),
         ] {
             let (x_1, rng) = reference(&process, 500);
             let built = sampler.build().unwrap();
@@ -154,6 +156,7 @@ fn samplers_and_denoisers_keep_their_contracts() {
         (SamplerConfig::Unipc(UnipcConfig { order: 3 }), &grid),
         (SamplerConfig::EulerMaruyama(EulerMaruyamaConfig::default()), &grid),
         (SamplerConfig::PredictorCorrector(PredictorCorrectorConfig::default()), &grid),
+        (SamplerConfig::Renoise(RenoiseConfig::default()), &grid),
         (SamplerConfig::Adaptive(AdaptiveConfig::default()), &once),
     ] {
         contract::sampler(config.build().unwrap().as_ref(), &line(&path), &denoiser, grid);
