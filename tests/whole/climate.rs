@@ -81,6 +81,11 @@ fn ensembles_are_scored() {
     assert_eq!((of("members"), of("steps")), (4.0, 2.0));
     assert!(of("FSS above 0.5, 9 cells, of members") > 0.5);
     assert!(of("part above 3, observed") > 0.2);
+    assert!(of("intensity above 3") > 3.0 && of("intensity above 3, observed") > 3.0);
+    let parts =
+        ["reliability", "resolution", "uncertainty"].map(|p| of(&format!("Brier {p} above 3")));
+    assert!(parts.iter().all(|part| (0.0..=1.0).contains(part)) && parts[1] <= parts[2]);
+    assert!(of("maximum, observed") >= of("intensity above 3, observed"));
     let ranks: u64 = found["ranks"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
     // 32 by 48 cells at two steps, without those that interpolation has no value for.
     assert!(ranks > 2 * 32 * 48 - 600 && ranks < 2 * 32 * 48, "{ranks}");
@@ -89,6 +94,7 @@ fn ensembles_are_scored() {
     let perfect = fs::read_to_string(folder.join("p.json")).unwrap();
     let perfect: serde_json::Value = serde_json::from_str(&perfect).unwrap();
     assert_eq!(perfect["scores"]["RMSE of the mean"], 0.0);
+    assert_eq!(perfect["scores"]["maximum"], perfect["scores"]["maximum, observed"]);
     assert!(perfect["scores"].get("spread").is_none() && perfect["ranks"].is_null());
     for (args, message) in [
         (&["rf.nc", "--observed", "coarse.nc"][..], "found 32 by 48 cells, allowed: 8 by 12"),

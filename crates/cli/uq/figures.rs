@@ -40,8 +40,8 @@ fn equal(points: &[[f64; 2]], scale: Scale) -> Line {
 /// # Errors
 /// If they cannot be drawn.
 pub fn spectra(sums: &Sums, gallery: &Gallery, unit: Option<&str>) -> Result<Option<Figure>> {
-    let Some((own, observed)) = sums.spectra() else { return Ok(None) };
-    let steps = sums.with_spectra() as f64;
+    let Some((own, observed)) = sums.patterns.spectra() else { return Ok(None) };
+    let steps = sums.patterns.with_spectra() as f64;
     let points = |power: &dyn Fn(usize) -> f64| -> Vec<[f64; 2]> {
         (0..observed.len()).map(|k| [(k + 1) as f64, power(k) / steps]).collect()
     };

@@ -1,7 +1,7 @@
 //! What scores mean, in a line each.
 
 /// Beginnings of names with what they mean; the first that fits counts.
-const MEANINGS: [(&str, &str); 22] = [
+const MEANINGS: [(&str, &str); 29] = [
     ("CRPS, fair", "error of the distribution, whatever the number of members; best 0"),
     ("CRPS, standard", "error of the distribution that these members are; best 0"),
     ("CRPS above", "CRPS of what exceeds the threshold; best 0"),
@@ -13,8 +13,15 @@ const MEANINGS: [(&str, &str); 22] = [
     ("spread", "root of the mean variance of the members"),
     ("rank histogram: delta", "distance from flat; 1 if reliable and cells independent"),
     ("rank histogram: reliability index", "distance from flat; best 0, always below 2"),
+    ("Brier reliability", "squared distance of probabilities from frequencies; best 0"),
+    ("Brier resolution", "squared distance of frequencies from their mean; the more the better"),
+    ("Brier uncertainty", "the score of always telling that mean"),
     ("Brier score", "squared error of the probability; best 0"),
     ("part above", "share of the area above the threshold, of members or observed"),
+    ("intensity above", "mean of what is above the threshold, of members or observed"),
+    ("maximum", "greatest of all cells and steps, of members or observed"),
+    ("energy score", "error of the distribution of whole fields; best 0"),
+    ("variogram score", "error of differences between near cells; best 0"),
     ("FSS", "whether windows have as many cells above; 0 to 1, best 1"),
     ("ratio of the", "members over observed, of all cells and steps; best 1"),
     ("log-spectral distance", "3 dB are a factor of 2 in power; best 0"),

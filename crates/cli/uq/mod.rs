@@ -1,11 +1,13 @@
 //! `langevin uq`.
 
 mod cases;
+mod exceedances;
 mod figures;
 mod gallery;
 mod maps;
 mod meanings;
 mod page;
+mod patterns;
 mod score;
 mod sums;
 

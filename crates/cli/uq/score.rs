@@ -21,7 +21,8 @@ use crate::{Ending, refuse_existing, refused, threads};
 /// Score an ensemble of fields against what was observed, whoever made them.
 ///
 /// Cells are weighted by their area, missing ones left out. CRPS is fair: it does not depend on the number of members.
-/// FSS pools its sums over all steps before the ratio, spectra are means over steps. With --against, the difference of the
+/// FSS pools its sums over all steps before the ratio, spectra are means over steps, as are the energy score (with norms
+/// over means of cells) and the variogram score (of order 1/2, at lags of 1, 2 and 4 cells). With --against, the difference of the
 /// CRPS of two ensembles comes with its interval and the test of Diebold and Mariano, over steps of time. With --report,
 /// a page shows a step as maps, and what the scores summarise as diagrams.
 ///
@@ -99,8 +100,9 @@ impl ScoreArgs {
         let mut gallery = self.report.as_ref().map(|_| Gallery::new(step, &self.thresholds));
         let sums = pool.install(|| self.sums(&cases, "score", gallery.as_mut()))?;
         let mut numbers = sums.numbers()?;
-        if sums.gaps() > 0 && !self.options.quiet {
-            eprintln!("note: {} steps have missing cells, and no spectrum", sums.gaps());
+        let gaps = sums.patterns.gaps();
+        if gaps > 0 && !self.options.quiet {
+            eprintln!("note: {gaps} steps have missing cells, and no scores of whole fields");
         }
         if cases.members() == 1 && !self.options.quiet {
             eprintln!(

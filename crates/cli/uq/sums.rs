@@ -3,17 +3,16 @@
 use anyhow::Result;
 use langevin_core::{Purpose, Rng, SampleId, Seed};
 use langevin_uq::Estimator;
-use langevin_uq::brier::brier_of_ensemble;
-use langevin_uq::crps::{crps, crps_above};
-use langevin_uq::fss::{FractionsSums, Padding, fractions_of_members};
+use langevin_uq::crps::crps;
 use langevin_uq::histogram::LogHistogram;
 use langevin_uq::rank::{RankHistogram, ranks};
-use langevin_uq::spectrum::{Taper, log_spectral_distance, radial_spectrum};
 use langevin_uq::spread::{SpreadSkill, ensemble_mean, spread_skill};
 use langevin_uq::weighted_mean;
-use ndarray::{Array1, ArrayView1, Axis};
+use ndarray::{Array1, ArrayView1};
 
 use super::cases::Case;
+use super::exceedances::{Exceedances, Shown};
+use super::patterns::Patterns;
 
 /// Quantiles whose ratios are told, in per cent.
 pub const QUANTILES: [f64; 4] = [99.0, 99.9, 99.99, 99.9999];
@@ -45,22 +44,13 @@ pub struct Sums {
     squared: f64,
     spread: Vec<SpreadSkill>,
     ranks: Option<RankHistogram>,
-    by_threshold: Vec<ByThreshold>,
+    by_threshold: Vec<Exceedances>,
     own: LogHistogram,
     observed: LogHistogram,
-    /// Sums of spectra of each member, and of what was observed.
-    spectra: Option<(Vec<Array1<f64>>, Array1<f64>)>,
-    /// Steps with missing cells, which have no spectrum.
-    gaps: usize,
-}
-
-#[derive(Clone, Default)]
-struct ByThreshold {
-    crps: f64,
-    brier: f64,
-    fractions: Vec<FractionsSums>,
-    own: f64,
-    observed: f64,
+    /// Greatest value of a member, and observed.
+    greatest: [f32; 2],
+    /// Scores of whole fields.
+    pub patterns: Patterns,
 }
 
 /// Names with values.
@@ -72,7 +62,8 @@ impl Sums {
     /// # Errors
     /// None that `wanted` can cause.
     pub fn new(wanted: Wanted, members: usize) -> Result<Self> {
-        let by_threshold = vec![ByThreshold::default(); wanted.thresholds.len()];
+        let of = |&threshold: &f64| Exceedances::new(threshold, wanted.window, members);
+        let by_threshold = wanted.thresholds.iter().map(of).collect();
         Ok(Self {
             wanted,
             members,
@@ -87,8 +78,8 @@ impl Sums {
             by_threshold,
             own: LogHistogram::new(ACCURACY)?,
             observed: LogHistogram::new(ACCURACY)?,
-            spectra: None,
-            gaps: 0,
+            greatest: [f32::NEG_INFINITY; 2],
+            patterns: Patterns::default(),
         })
     }
 
@@ -111,23 +102,23 @@ impl Sums {
             self.spread.push(spread_skill(cells.view(), observed.view(), Some(weights))?);
             self.add_ranks(&cells.view(), &observed)?;
         }
-        let windows = (case.ensemble.mapv(f64::from), case.observed.mapv(f64::from));
-        for (sums, &threshold) in self.by_threshold.iter_mut().zip(&self.wanted.thresholds) {
-            sums.crps += mean(crps_above(cells.view(), observed.view(), threshold, fair)?)?;
-            sums.brier += mean(brier_of_ensemble(cells.view(), observed.view(), threshold, fair)?)?;
-            let (ensemble, truth) = (windows.0.view(), windows.1.view());
-            let window = self.wanted.window;
-            let new = fractions_of_members(ensemble, truth, threshold, window, Padding::Zero)?;
-            sums.fractions.resize(new.len(), FractionsSums::default());
-            sums.fractions.iter_mut().zip(new).for_each(|(sum, one)| *sum = *sum + one);
-            let above = |x: f64| if x.is_nan() { x } else { f64::from(u8::from(x > threshold)) };
-            let share = cells.mapv(|x| above(f64::from(x))).mean_axis(Axis(0));
-            sums.own += mean(share.expect("there are members"))?;
-            sums.observed += mean(observed.mapv(|x| above(f64::from(x))))?;
+        let fields = (case.ensemble.mapv(f64::from), case.observed.mapv(f64::from));
+        let shown = Shown {
+            cells: cells.view(),
+            observed: observed.view(),
+            weights,
+            fields: (fields.0.view(), fields.1.view()),
+        };
+        for sums in &mut self.by_threshold {
+            sums.add(&shown, fair)?;
         }
+        self.patterns.add(case, &shown, fair)?;
+        // `max` leaves missing values out.
+        let greatest = |own: f32, x: &f32| own.max(*x);
+        self.greatest[0] = cells.iter().fold(self.greatest[0], greatest);
+        self.greatest[1] = observed.iter().fold(self.greatest[1], greatest);
         self.own.extend(cells.iter().copied());
         self.observed.extend(observed.iter().copied());
-        self.add_spectra(case)?;
         self.cases += 1;
         Ok(())
     }
@@ -146,26 +137,6 @@ impl Sums {
         match &mut self.ranks {
             Some(sum) => sum.merge(&histogram)?,
             none => *none = Some(histogram),
-        }
-        Ok(())
-    }
-
-    fn add_spectra(&mut self, case: &Case) -> Result<()> {
-        if !case.has_spectra() {
-            self.gaps += usize::from(!case.whole());
-            return Ok(());
-        }
-        let of = |field: ndarray::ArrayView2<f32>| {
-            radial_spectrum(field.mapv(f64::from).view(), Taper::None)
-        };
-        let own = case.ensemble.outer_iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        let observed = of(case.observed.view())?;
-        match &mut self.spectra {
-            Some((sums, sum)) => {
-                sums.iter_mut().zip(&own).for_each(|(sum, one)| *sum += one);
-                *sum += &observed;
-            }
-            none => *none = Some((own, observed)),
         }
         Ok(())
     }
@@ -194,27 +165,18 @@ impl Sums {
             push("rank histogram: delta", ranks.delta());
             push("rank histogram: reliability index", ranks.reliability_index());
         }
-        for (sums, threshold) in self.by_threshold.iter().zip(&self.wanted.thresholds) {
-            let window = self.wanted.window;
-            push(&format!("CRPS above {threshold}"), sums.crps / n);
-            push(&format!("Brier score above {threshold}"), sums.brier / n);
-            push(&format!("part above {threshold}"), sums.own / n);
-            push(&format!("part above {threshold}, observed"), sums.observed / n);
-            let scores = sums.fractions.iter().map(FractionsSums::score);
-            let mean = scores.sum::<f64>() / sums.fractions.len() as f64;
-            push(&format!("FSS above {threshold}, {window} cells, of members"), mean);
+        for sums in &self.by_threshold {
+            all.extend(sums.numbers(self.cases)?);
         }
+        let mut push = |name: &str, value: f64| all.push((name.to_owned(), value));
         let parts = QUANTILES.map(|percent| percent / 100.0);
         for (percent, ratio) in QUANTILES.iter().zip(self.own.ratios(&self.observed, &parts)?) {
             push(&format!("ratio of the {percent} % quantiles"), ratio);
         }
-        if let Some((own, observed)) = &self.spectra {
-            let observed = observed.to_vec();
-            let distances = own.iter().map(|own| log_spectral_distance(&own.to_vec(), &observed));
-            let distances = distances.collect::<Result<Vec<_>, _>>()?;
-            let mean = distances.iter().sum::<f64>() / distances.len() as f64;
-            push("log-spectral distance in dB, of members", mean);
-        }
+        push("maximum", f64::from(self.greatest[0]));
+        push("maximum, observed", f64::from(self.greatest[1]));
+        all.extend(self.patterns.numbers()?);
+        let mut push = |name: &str, value: f64| all.push((name.to_owned(), value));
         push("members", self.members as f64);
         push("steps", n);
         Ok(all)
@@ -225,26 +187,11 @@ impl Sums {
         self.ranks.as_ref()
     }
 
-    /// Sums of the spectra of each member, and of what was observed, if a step had any.
-    pub fn spectra(&self) -> Option<(&[Array1<f64>], &Array1<f64>)> {
-        self.spectra.as_ref().map(|(own, observed)| (&own[..], observed))
-    }
-
     /// Quantiles of all members together, and of what was observed.
     ///
     /// # Errors
     /// If there is no value, or a part is outside 0 to 1.
     pub fn quantiles(&self, part: f64) -> Result<[f64; 2]> {
         Ok([self.own.quantile(part)?, self.observed.quantile(part)?])
-    }
-
-    /// Steps that have spectra, if there are any.
-    pub fn with_spectra(&self) -> usize {
-        self.cases - self.gaps
-    }
-
-    /// Steps that have no spectrum.
-    pub fn gaps(&self) -> usize {
-        self.gaps
     }
 }
