@@ -96,15 +96,46 @@ fn ensembles_are_scored() {
     assert_eq!(perfect["scores"]["RMSE of the mean"], 0.0);
     assert_eq!(perfect["scores"]["maximum"], perfect["scores"]["maximum, observed"]);
     assert!(perfect["scores"].get("spread").is_none() && perfect["ranks"].is_null());
+    // Of fields around the globe, with anomalies from what they are over blocks.
+    climate(&[
+        "regrid",
+        "--input",
+        "rain.nc",
+        "--variable",
+        "tas",
+        "--coarsen",
+        "2",
+        "--out",
+        "blocks.nc",
+    ]);
+    let refined = ["regrid", "--input", "blocks.nc", "--refine", "2", "--method", "nearest"];
+    climate(&[&refined[..], &["--out", "usual.nc"]].concat());
+    let of_globe = ["score", "rain.nc", "--variable", "tas", "--observed", "rain.nc"];
+    uq.done(folder, &[&of_globe[..], &["--climatology", "usual.nc", "--json", "g.json"]].concat());
+    let globe = fs::read_to_string(folder.join("g.json")).unwrap();
+    let globe: serde_json::Value = serde_json::from_str(&globe).unwrap();
+    for (name, want) in [
+        ("anomaly correlation of the mean", 1.0),
+        ("log-spectral distance along latitudes in dB, of members", 0.0),
+        ("energy score", 0.0),
+        ("variogram score", 0.0),
+    ] {
+        let found = globe["scores"][name].as_f64().unwrap_or_else(|| panic!("{name}: {globe}"));
+        assert!((found - want).abs() < 1e-12, "{name}: {found}");
+    }
     for (args, message) in [
-        (&["rf.nc", "--observed", "coarse.nc"][..], "found 32 by 48 cells, allowed: 8 by 12"),
+        (
+            &["fine.nc", "--observed", "fine.nc", "--climatology", "coarse.nc"][..],
+            "found 8 by 12 cells, allowed: 32 by 48",
+        ),
+        (&["rf.nc", "--observed", "coarse.nc"], "found 32 by 48 cells, allowed: 8 by 12"),
         (
             &["rf.nc", "--observed", "rain.nc", "--observed-variable", "rain"],
             "found no variable rain, allowed: tas, pr",
         ),
         (&["near.nc", "--observed", "rf.nc"], "found 4 members, allowed: what was observed, once"),
         (
-            &["rf.nc", "--observed", "fine.nc", "--window", "40"],
+            &["rf.nc", "--observed", "fine.nc", "--window", "40", "--thresholds", "1"],
             "--window: found 40, allowed: 1 to 32",
         ),
         (

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use langevin_climate::axis::Measure;
 use langevin_datasets::{FieldSource, GridFile};
 use ndarray::{Array1, Array2, Array3, Axis};
 
@@ -18,6 +19,7 @@ const SHORTEST: usize = 4;
 pub struct Cases {
     forecast: (GridFile, FieldSource),
     observed: (GridFile, FieldSource),
+    climatology: Option<(GridFile, FieldSource)>,
     /// Of each cell, with mean 1.
     pub weights: Array1<f64>,
 }
@@ -28,6 +30,8 @@ pub struct Case {
     pub ensemble: Array3<f32>,
     /// `[rows, columns]`.
     pub observed: Array2<f32>,
+    /// `[rows, columns]`: what anomalies are from.
+    pub climatology: Option<Array2<f32>>,
 }
 
 impl Case {
@@ -66,18 +70,32 @@ impl Cases {
         (forecast, name): (&Path, Option<&str>),
         (observed, own_name): (&Path, Option<&str>),
     ) -> Result<Self> {
-        let open = |path: &Path, name: Option<&str>| -> Result<(GridFile, FieldSource)> {
-            let file = GridFile::open(path).map_err(bad_input)?;
-            let field = file.field(name).map_err(bad_input)?;
-            Ok((file, field))
-        };
         let forecast = open(forecast, name)?;
         let observed = open(observed, own_name.or(Some(&forecast.1.name)))?;
         check_alike(&forecast, &observed)?;
         let rows = observed.1.grid.row_weights();
         let columns = observed.1.grid.x.len();
         let weights = rows.iter().flat_map(|&w| std::iter::repeat_n(w, columns)).collect();
-        Ok(Self { forecast, observed, weights })
+        Ok(Self { forecast, observed, climatology: None, weights })
+    }
+
+    /// The same with the fields of a file, by the name of what was observed, that anomalies are from: one for all
+    /// steps, or as many as there are.
+    ///
+    /// # Errors
+    /// A file or a variable that is not there; a grid or a length that differs.
+    pub fn with_climatology(mut self, path: &Path) -> Result<Self> {
+        let climatology = open(path, Some(&self.observed.1.name))?;
+        check_grids(&climatology, &self.observed)?;
+        let (steps, members) = (climatology.1.times, climatology.1.members);
+        if (steps != 1 && steps != self.len()) || members != 1 {
+            let (path, most) = (path.display(), self.len());
+            return refused(format!(
+                "{path}: found {steps} steps of {members} members, allowed: 1 or {most} steps of one member"
+            ));
+        }
+        self.climatology = Some(climatology);
+        Ok(self)
     }
 
     /// Steps of time.
@@ -95,6 +113,15 @@ impl Cases {
         &self.observed.1
     }
 
+    /// Latitudes of rows that go all around the globe.
+    pub fn circles(&self) -> Option<&[f64]> {
+        let grid = &self.observed.1.grid;
+        let (first, last) = (grid.x.bounds().first()?, grid.x.bounds().last()?);
+        let around =
+            grid.x.period().is_some_and(|whole| ((last - first).abs() - whole).abs() < 1e-3);
+        (around && grid.y.measure() == Measure::Sine).then(|| grid.y.centres())
+    }
+
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         self.observed.1.grid.shape()
@@ -109,20 +136,34 @@ impl Cases {
         let frames = (0..field.members).map(|member| file.frame(field, (time, member)));
         let frames = frames.collect::<Result<Vec<_>, _>>().map_err(bad_input)?;
         let views: Vec<_> = frames.iter().map(|frame| frame.view()).collect();
+        let climatology = self.climatology.as_ref().map(|(file, field)| {
+            let step = if field.times == 1 { 0 } else { time };
+            file.frame(field, (step, 0)).map_err(bad_input)
+        });
+        let climatology = climatology.transpose()?;
         let (file, field) = &self.observed;
         Ok(Case {
+            climatology,
             ensemble: ndarray::stack(Axis(0), &views).map_err(|error| anyhow!("{error}"))?,
             observed: file.frame(field, (time, 0)).map_err(bad_input)?,
         })
     }
 }
 
-fn check_alike(
+fn open(path: &Path, name: Option<&str>) -> Result<(GridFile, FieldSource)> {
+    let file = GridFile::open(path).map_err(bad_input)?;
+    let field = file.field(name).map_err(bad_input)?;
+    Ok((file, field))
+}
+
+fn named(file: &GridFile, field: &FieldSource) -> String {
+    format!("{}, {}", file.path().display(), field.name)
+}
+
+fn check_grids(
     (forecast, a): &(GridFile, FieldSource),
     (observed, b): &(GridFile, FieldSource),
 ) -> Result<()> {
-    let named =
-        |file: &GridFile, field: &FieldSource| format!("{}, {}", file.path().display(), field.name);
     let (left, right) = (named(forecast, a), named(observed, b));
     if a.grid.shape() != b.grid.shape() {
         let ((h, w), (rows, columns)) = (a.grid.shape(), b.grid.shape());
@@ -142,6 +183,16 @@ fn check_alike(
             ));
         }
     }
+    Ok(())
+}
+
+fn check_alike(
+    forecasts: &(GridFile, FieldSource),
+    observations: &(GridFile, FieldSource),
+) -> Result<()> {
+    check_grids(forecasts, observations)?;
+    let ((forecast, a), (observed, b)) = (forecasts, observations);
+    let (left, right) = (named(forecast, a), named(observed, b));
     if a.times != b.times {
         let (found, needed) = (a.times, b.times);
         return refused(format!("{left}: found {found} steps, allowed: {needed}, as {right}"));

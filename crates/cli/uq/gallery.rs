@@ -177,6 +177,7 @@ mod tests {
         Case {
             ensemble: Array3::from_shape_vec((2, 2, 2), members).unwrap(),
             observed: Array2::from_shape_vec((2, 2), observed.to_vec()).unwrap(),
+            climatology: None,
         }
     }
 

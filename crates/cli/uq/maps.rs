@@ -206,6 +206,7 @@ mod tests {
         let one = Case {
             ensemble: Array3::from_elem((1, 2, 401), 1.0),
             observed: Array2::from_elem((2, 401), 2.0),
+            climatology: None,
         };
         let maps = Maps::of(4, &one).unwrap();
         let names: Vec<&str> = maps.fields.iter().map(|(name, _)| name.as_str()).collect();

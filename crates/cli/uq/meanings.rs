@@ -1,7 +1,7 @@
 //! What scores mean, in a line each.
 
 /// Beginnings of names with what they mean; the first that fits counts.
-const MEANINGS: [(&str, &str); 29] = [
+const MEANINGS: [(&str, &str); 30] = [
     ("CRPS, fair", "error of the distribution, whatever the number of members; best 0"),
     ("CRPS, standard", "error of the distribution that these members are; best 0"),
     ("CRPS above", "CRPS of what exceeds the threshold; best 0"),
@@ -9,6 +9,7 @@ const MEANINGS: [(&str, &str); 29] = [
     ("absolute error", "mean distance of the mean of the members; best 0"),
     ("RMSE", "root of the mean squared error of that mean; best 0"),
     ("bias", "mean of the members less what was observed; best 0"),
+    ("anomaly correlation", "of mean and observed, both less the climatology; best 1"),
     ("spread/skill", "spread over RMSE, for so many members; best 1, below: too sure"),
     ("spread", "root of the mean variance of the members"),
     ("rank histogram: delta", "distance from flat; 1 if reliable and cells independent"),

@@ -5,7 +5,8 @@ use langevin_uq::Estimator;
 use langevin_uq::energy::energy_score;
 use langevin_uq::spectrum::{Taper, log_spectral_distance, radial_spectrum};
 use langevin_uq::variogram::variogram_score_lags;
-use ndarray::{Array1, ArrayView2};
+use langevin_uq::zonal::zonal_spectrum;
+use ndarray::{Array1, ArrayView2, Axis};
 
 use super::cases::Case;
 use super::exceedances::Shown;
@@ -26,12 +27,24 @@ pub struct Patterns {
     /// Steps with missing cells.
     gaps: usize,
     /// Sums of spectra of each member, and of what was observed.
-    spectra: Option<(Vec<Array1<f64>>, Array1<f64>)>,
+    spectra: Option<Spectra>,
     /// Steps that have spectra.
     with_spectra: usize,
+    /// Latitudes of rows that go all around the globe.
+    circles: Option<Vec<f64>>,
+    /// Sums of zonal spectra, as of radial ones.
+    zonal: Option<Spectra>,
 }
 
+/// Of each member, and of what was observed.
+type Spectra = (Vec<Array1<f64>>, Array1<f64>);
+
 impl Patterns {
+    /// Of fields whose rows go around the globe at these latitudes, if they do.
+    pub fn around(circles: Option<Vec<f64>>) -> Self {
+        Self { circles, ..Self::default() }
+    }
+
     /// Adds a step; one with missing cells is counted only.
     ///
     /// # Errors
@@ -58,15 +71,13 @@ impl Patterns {
         if !case.has_spectra() {
             return Ok(());
         }
-        let of = |field: ArrayView2<f64>| radial_spectrum(field, Taper::None);
-        let own = shown.fields.0.outer_iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        let observed = of(shown.fields.1)?;
-        match &mut self.spectra {
-            Some((sums, sum)) => {
-                sums.iter_mut().zip(&own).for_each(|(sum, one)| *sum += one);
-                *sum += &observed;
-            }
-            none => *none = Some((own, observed)),
+        let radial = |field: ArrayView2<f64>| Ok(radial_spectrum(field, Taper::None)?);
+        add(&mut self.spectra, shown, radial)?;
+        if let Some(circles) = &self.circles {
+            // Powers of circles add up as their lengths do.
+            let zonal =
+                |field: ArrayView2<f64>| Ok(zonal_spectrum(field, circles)?.sum_axis(Axis(0)));
+            add(&mut self.zonal, shown, zonal)?;
         }
         self.with_spectra += 1;
         Ok(())
@@ -83,12 +94,13 @@ impl Patterns {
             all.push(("energy score".to_owned(), self.energy / n));
             all.push(("variogram score".to_owned(), self.variogram / n));
         }
-        if let Some((own, observed)) = &self.spectra {
-            let observed = observed.to_vec();
-            let distances = own.iter().map(|own| log_spectral_distance(&own.to_vec(), &observed));
-            let distances = distances.collect::<Result<Vec<_>, _>>()?;
-            let mean = distances.iter().sum::<f64>() / distances.len() as f64;
-            all.push(("log-spectral distance in dB, of members".to_owned(), mean));
+        for (name, spectra) in [
+            ("log-spectral distance in dB, of members", &self.spectra),
+            ("log-spectral distance along latitudes in dB, of members", &self.zonal),
+        ] {
+            if let Some(spectra) = spectra {
+                all.push((name.to_owned(), distance(spectra)?));
+            }
         }
         Ok(all)
     }
@@ -107,4 +119,30 @@ impl Patterns {
     pub fn gaps(&self) -> usize {
         self.gaps
     }
+}
+
+/// Adds the spectra of members and of what was observed.
+fn add(
+    sums: &mut Option<Spectra>,
+    shown: &Shown,
+    spectrum: impl Fn(ArrayView2<f64>) -> Result<Array1<f64>>,
+) -> Result<()> {
+    let own = shown.fields.0.outer_iter().map(&spectrum).collect::<Result<Vec<_>>>()?;
+    let observed = spectrum(shown.fields.1)?;
+    match sums {
+        Some((sums, sum)) => {
+            sums.iter_mut().zip(&own).for_each(|(sum, one)| *sum += one);
+            *sum += &observed;
+        }
+        none => *none = Some((own, observed)),
+    }
+    Ok(())
+}
+
+/// Mean over members of the distances of their spectra from the observed one.
+fn distance((own, observed): &Spectra) -> Result<f64> {
+    let observed = observed.to_vec();
+    let of = |own: &Array1<f64>| log_spectral_distance(&own.to_vec(), &observed);
+    let all = own.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.iter().sum::<f64>() / all.len() as f64)
 }

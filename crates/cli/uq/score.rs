@@ -43,6 +43,9 @@ pub struct ScoreArgs {
     /// Other forecasts of the same, to be compared with.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// File with the climatology of what was observed, one field or one for each step: the anomaly correlation.
+    #[arg(long, value_name = "FILE")]
+    climatology: Option<PathBuf>,
     /// Thresholds of exceedances, in the unit of the field.
     #[arg(long, value_delimiter = ',', value_name = "X,..", allow_negative_numbers = true)]
     thresholds: Vec<f64>,
@@ -88,7 +91,8 @@ impl ScoreArgs {
         let cases = self.open(&self.ensemble)?;
         let other = self.against.as_ref().map(|path| self.open(path)).transpose()?;
         let (rows, columns) = cases.shape();
-        if self.window == 0 || self.window > rows.min(columns) {
+        let windowed = !self.thresholds.is_empty();
+        if windowed && (self.window == 0 || self.window > rows.min(columns)) {
             let (found, most) = (self.window, rows.min(columns));
             return refused(format!("--window: found {found}, allowed: 1 to {most}"));
         }
@@ -144,13 +148,18 @@ impl ScoreArgs {
 
     fn open(&self, ensemble: &std::path::Path) -> Result<Cases> {
         let observed = (&*self.observed, self.observed_variable.as_deref());
-        Cases::open((ensemble, self.variable.as_deref()), observed)
+        let cases = Cases::open((ensemble, self.variable.as_deref()), observed)?;
+        match &self.climatology {
+            Some(path) => cases.with_climatology(path),
+            None => Ok(cases),
+        }
     }
 
     /// Scores of all steps; a gallery sees each of them too.
     fn sums(&self, cases: &Cases, what: &str, mut gallery: Option<&mut Gallery>) -> Result<Sums> {
         let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
-        let mut sums = Sums::new(Wanted { thresholds, window, seed }, cases.members())?;
+        let circles = cases.circles().map(<[f64]>::to_vec);
+        let mut sums = Sums::new(Wanted { thresholds, window, seed, circles }, cases.members())?;
         let mut progress = Progress::new(what, cases.len() as u64, 0, self.options.quiet);
         for time in 0..cases.len() {
             let (case, weights) = (cases.at(time)?, cases.weights.view());

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use langevin_core::{Purpose, Rng, SampleId, Seed};
 use langevin_uq::Estimator;
+use langevin_uq::correlation::anomaly_correlation;
 use langevin_uq::crps::crps;
 use langevin_uq::histogram::LogHistogram;
 use langevin_uq::rank::{RankHistogram, ranks};
@@ -29,6 +30,8 @@ pub struct Wanted {
     pub window: usize,
     /// Seed of the ranks of ties.
     pub seed: u64,
+    /// Of the rows, where they go all around the globe.
+    pub circles: Option<Vec<f64>>,
 }
 
 /// Sums over cases.
@@ -49,6 +52,8 @@ pub struct Sums {
     observed: LogHistogram,
     /// Greatest value of a member, and observed.
     greatest: [f32; 2],
+    /// Sum of the anomaly correlations, where there is a climatology.
+    anomalies: Option<f64>,
     /// Scores of whole fields.
     pub patterns: Patterns,
 }
@@ -64,6 +69,7 @@ impl Sums {
     pub fn new(wanted: Wanted, members: usize) -> Result<Self> {
         let of = |&threshold: &f64| Exceedances::new(threshold, wanted.window, members);
         let by_threshold = wanted.thresholds.iter().map(of).collect();
+        let patterns = Patterns::around(wanted.circles.clone());
         Ok(Self {
             wanted,
             members,
@@ -79,7 +85,8 @@ impl Sums {
             own: LogHistogram::new(ACCURACY)?,
             observed: LogHistogram::new(ACCURACY)?,
             greatest: [f32::NEG_INFINITY; 2],
-            patterns: Patterns::default(),
+            anomalies: None,
+            patterns,
         })
     }
 
@@ -92,6 +99,12 @@ impl Sums {
         let mean = |values: Array1<f64>| weighted_mean(values.view(), Some(weights));
         let mid = ensemble_mean(cells.view())?;
         let off = &mid - &observed.mapv(f64::from);
+        if let Some(climatology) = &case.climatology {
+            let usual: Array1<f64> = climatology.iter().map(|&x| f64::from(x)).collect();
+            let seen = observed.mapv(f64::from);
+            let own = anomaly_correlation(mid.view(), seen.view(), usual.view(), Some(weights))?;
+            *self.anomalies.get_or_insert(0.0) += own;
+        }
         self.bias += mean(off.clone())?;
         self.absolute += mean(off.mapv(f64::abs))?;
         self.squared += mean(off.mapv(|x| x * x))?;
@@ -156,6 +169,9 @@ impl Sums {
         push("absolute error of the mean", self.absolute / n);
         push("RMSE of the mean", (self.squared / n).sqrt());
         push("bias", self.bias / n);
+        if let Some(sum) = self.anomalies {
+            push("anomaly correlation of the mean", sum / n);
+        }
         if self.members > 1 {
             let spread = SpreadSkill::pooled(&self.spread)?;
             push("spread", spread.spread());
