@@ -21,7 +21,8 @@ const ORDER: f64 = 0.5;
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     energy: f64,
-    variogram: f64,
+    /// Nothing where a side is of one cell.
+    variogram: Option<f64>,
     /// Steps in which every cell has a value.
     whole: usize,
     /// Steps with missing cells.
@@ -62,7 +63,8 @@ impl Patterns {
         let lags: Vec<usize> = LAGS.into_iter().filter(|&lag| lag < rows.min(columns)).collect();
         if !lags.is_empty() {
             let (own, observed) = shown.fields;
-            self.variogram += variogram_score_lags(own, observed, ORDER, &lags, estimator)?;
+            let score = variogram_score_lags(own, observed, ORDER, &lags, estimator)?;
+            *self.variogram.get_or_insert(0.0) += score;
         }
         self.add_spectra(case, shown)
     }
@@ -89,11 +91,11 @@ impl Patterns {
     /// None that a step can cause.
     pub fn numbers(&self) -> Result<Vec<(String, f64)>> {
         let mut all = Vec::new();
+        let n = self.whole as f64;
         if self.whole > 0 {
-            let n = self.whole as f64;
             all.push(("energy score".to_owned(), self.energy / n));
-            all.push(("variogram score".to_owned(), self.variogram / n));
         }
+        all.extend(self.variogram.map(|sum| ("variogram score".to_owned(), sum / n)));
         for (name, spectra) in [
             ("log-spectral distance in dB, of members", &self.spectra),
             ("log-spectral distance along latitudes in dB, of members", &self.zonal),
