@@ -128,6 +128,19 @@ fn ensembles_are_scored() {
             &["fine.nc", "--observed", "fine.nc", "--climatology", "coarse.nc"][..],
             "found 8 by 12 cells, allowed: 32 by 48",
         ),
+        (
+            &["rf.nc", "--observed", "fine.nc", "--bands", "0.9"],
+            "--bands 0.9: found 1 blocks of 1 steps to learn from in the first half of 2 steps, allowed: 9",
+        ),
+        (&["rf.nc", "--observed", "fine.nc", "--bands", "1"], "--bands: found 1, allowed: between"),
+        (
+            &["rf.nc", "--observed", "fine.nc", "--return-periods", "5"],
+            "--return-periods: found 2 blocks of 1 of the 2 steps, allowed: 10 or more",
+        ),
+        (
+            &["rf.nc", "--observed", "fine.nc", "--return-periods", "1"],
+            "found 1, allowed: numbers above 1",
+        ),
         (&["rf.nc", "--observed", "coarse.nc"], "found 32 by 48 cells, allowed: 8 by 12"),
         (
             &["rf.nc", "--observed", "rain.nc", "--observed-variable", "rain"],
@@ -144,6 +157,41 @@ fn ensembles_are_scored() {
         ),
     ] {
         uq.refused(folder, &[&["score"], args].concat(), message);
+    }
+}
+
+/// Bands are learnt on the first half of the steps, and levels from the maxima of blocks.
+#[test]
+fn long_series_have_bands_and_return_levels() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    CLIMATE.done(
+        folder,
+        &["invent", "--times", "24", "--cells", "32", "--out", "truth.nc", "--quiet"],
+    );
+    CLIMATE.done(
+        folder,
+        &["regrid", "--input", "truth.nc", "--coarsen", "4", "--out", "coarse.nc", "--quiet"],
+    );
+    let downscale = ["downscale", "--input", "coarse.nc", "--factor", "4", "--method", "rainfarm"];
+    CLIMATE
+        .done(folder, &[&downscale[..], &["--members", "6", "--out", "rf.nc", "--quiet"]].concat());
+    let score =
+        ["score", "rf.nc", "--observed", "truth.nc", "--bands", "0.8", "--return-periods", "5,20"];
+    Domain("uq").done(folder, &[&score[..], &["--maxima-of", "2", "--json", "s.json"]].concat());
+    let found = fs::read_to_string(folder.join("s.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let of =
+        |name: &str| found["scores"][name].as_f64().unwrap_or_else(|| panic!("{name}: {found}"));
+    for whose in ["", ", observed"] {
+        let level = |period: usize| of(&format!("return level of {period} blocks{whose}"));
+        let end = |side: &str| of(&format!("return level of 5 blocks{whose}, {side} end of 95 %"));
+        assert!(level(5) < level(20) && end("lower") < level(5) && level(5) < end("upper"));
+    }
+    assert!(of("return level of 5 blocks, observed") < of("maximum, observed") * 1.5);
+    for band in ["members' 80 % band", "conformal 80 % band"] {
+        assert!((0.0..=1.0).contains(&of(&format!("coverage of the {band}"))));
+        assert!(of(&format!("width of the {band}")) > 0.0);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What scores mean, in a line each.
 
 /// Beginnings of names with what they mean; the first that fits counts.
-const MEANINGS: [(&str, &str); 30] = [
+const MEANINGS: [(&str, &str); 33] = [
     ("CRPS, fair", "error of the distribution, whatever the number of members; best 0"),
     ("CRPS, standard", "error of the distribution that these members are; best 0"),
     ("CRPS above", "CRPS of what exceeds the threshold; best 0"),
@@ -21,6 +21,9 @@ const MEANINGS: [(&str, &str); 30] = [
     ("part above", "share of the area above the threshold, of members or observed"),
     ("intensity above", "mean of what is above the threshold, of members or observed"),
     ("maximum", "greatest of all cells and steps, of members or observed"),
+    ("return level", "what the greatest cell exceeds once in so many blocks of steps"),
+    ("coverage of the", "share of the area within the limits; best what the band says"),
+    ("width of the", "mean distance of the limits; the less the better, if they cover"),
     ("energy score", "error of the distribution of whole fields; best 0"),
     ("variogram score", "error of differences between near cells; best 0"),
     ("FSS", "whether windows have as many cells above; 0 to 1, best 1"),

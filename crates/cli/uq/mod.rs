@@ -1,5 +1,6 @@
 //! `langevin uq`.
 
+mod bands;
 mod cases;
 mod exceedances;
 mod figures;
@@ -8,6 +9,7 @@ mod maps;
 mod meanings;
 mod page;
 mod patterns;
+mod returns;
 mod score;
 mod sums;
 

@@ -10,9 +10,11 @@ use langevin_uq::rank::RankHistogram;
 use langevin_uq::significance::{block_bootstrap, diebold_mariano};
 use serde_json::{Map, Value};
 
+use super::bands::Bands;
 use super::cases::Cases;
 use super::gallery::Gallery;
 use super::page::Page;
+use super::returns::Returns;
 use super::sums::{Sums, Wanted};
 use crate::options::RunOptions;
 use crate::progress::Progress;
@@ -52,9 +54,20 @@ pub struct ScoreArgs {
     /// Cells along a window's side, for fractions skill scores.
     #[arg(long, default_value_t = 9, value_name = "CELLS")]
     window: usize,
-    /// Steps of a block of the bootstrap: those that are not independent of each other.
+    /// Steps of a block of the bootstrap and of --bands: those that are not independent of each other.
     #[arg(long, default_value_t = 1, value_name = "STEPS")]
     block: usize,
+    /// Bands that are to cover such a part: limits of members, and the same corrected by what they missed in the first half of
+    /// the steps. Coverage and width are told of the second half.
+    #[arg(long, value_name = "PART")]
+    bands: Option<f64>,
+    /// Periods, in blocks of --maxima-of steps, in which the greatest cell exceeds a level once: the law of maxima of blocks
+    /// is fitted by L-moments, and its levels have intervals by a bootstrap.
+    #[arg(long, value_delimiter = ',', value_name = "BLOCKS,..")]
+    return_periods: Vec<f64>,
+    /// Steps of a block whose maximum counts for --return-periods: those of a day, of a year.
+    #[arg(long, default_value_t = 1, value_name = "STEPS", requires = "return_periods")]
+    maxima_of: usize,
     /// Seed of the ranks of equal values, and of the bootstrap.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -159,7 +172,13 @@ impl ScoreArgs {
     fn sums(&self, cases: &Cases, what: &str, mut gallery: Option<&mut Gallery>) -> Result<Sums> {
         let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
         let circles = cases.circles().map(<[f64]>::to_vec);
-        let mut sums = Sums::new(Wanted { thresholds, window, seed, circles }, cases.members())?;
+        let size = (cases.len(), cases.members());
+        let bands = self.bands.map(|level| Bands::plan(level, self.block, size)).transpose()?;
+        let asked = (&self.return_periods[..], self.maxima_of);
+        let returns = (!self.return_periods.is_empty()).then(|| Returns::plan(asked, size, seed));
+        let returns = returns.transpose()?;
+        let wanted = Wanted { thresholds, window, seed, circles, bands, returns };
+        let mut sums = Sums::new(wanted, cases.members())?;
         let mut progress = Progress::new(what, cases.len() as u64, 0, self.options.quiet);
         for time in 0..cases.len() {
             let (case, weights) = (cases.at(time)?, cases.weights.view());

@@ -11,9 +11,11 @@ use langevin_uq::spread::{SpreadSkill, ensemble_mean, spread_skill};
 use langevin_uq::weighted_mean;
 use ndarray::{Array1, ArrayView1};
 
+use super::bands::Bands;
 use super::cases::Case;
 use super::exceedances::{Exceedances, Shown};
 use super::patterns::Patterns;
+use super::returns::Returns;
 
 /// Quantiles whose ratios are told, in per cent.
 pub const QUANTILES: [f64; 4] = [99.0, 99.9, 99.99, 99.9999];
@@ -32,6 +34,10 @@ pub struct Wanted {
     pub seed: u64,
     /// Of the rows, where they go all around the globe.
     pub circles: Option<Vec<f64>>,
+    /// Corrected limits of members.
+    pub bands: Option<Bands>,
+    /// Maxima of blocks of steps.
+    pub returns: Option<Returns>,
 }
 
 /// Sums over cases.
@@ -126,6 +132,12 @@ impl Sums {
             sums.add(&shown, fair)?;
         }
         self.patterns.add(case, &shown, fair)?;
+        if let Some(bands) = &mut self.wanted.bands {
+            bands.add(&shown)?;
+        }
+        if let Some(returns) = &mut self.wanted.returns {
+            returns.add(&shown);
+        }
         // `max` leaves missing values out.
         let greatest = |own: f32, x: &f32| own.max(*x);
         self.greatest[0] = cells.iter().fold(self.greatest[0], greatest);
@@ -191,7 +203,11 @@ impl Sums {
         }
         push("maximum", f64::from(self.greatest[0]));
         push("maximum, observed", f64::from(self.greatest[1]));
+        all.extend(
+            self.wanted.returns.as_ref().map(Returns::numbers).transpose()?.unwrap_or_default(),
+        );
         all.extend(self.patterns.numbers()?);
+        all.extend(self.wanted.bands.as_ref().map(Bands::numbers).unwrap_or_default());
         let mut push = |name: &str, value: f64| all.push((name.to_owned(), value));
         push("members", self.members as f64);
         push("steps", n);
