@@ -179,6 +179,10 @@ fn long_series_have_bands_and_return_levels() {
     let score =
         ["score", "rf.nc", "--observed", "truth.nc", "--bands", "0.8", "--return-periods", "5,20"];
     Domain("uq").done(folder, &[&score[..], &["--maxima-of", "2", "--json", "s.json"]].concat());
+    // Bands are asked of these members, not of the one that they are compared with.
+    let nearest = ["downscale", "--input", "coarse.nc", "--factor", "4", "--method", "nearest"];
+    CLIMATE.done(folder, &[&nearest[..], &["--out", "near.nc", "--quiet"]].concat());
+    Domain("uq").done(folder, &[&score[..], &["--against", "near.nc", "--quiet"]].concat());
     let found = fs::read_to_string(folder.join("s.json")).unwrap();
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
     let of =

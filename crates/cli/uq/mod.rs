@@ -18,6 +18,10 @@ use clap::Subcommand;
 
 use crate::Ending;
 
+/// Resamples of a bootstrap, and the level of its intervals.
+const RESAMPLES: usize = 2000;
+const LEVEL: f64 = 0.95;
+
 /// Whether uncertainty is right.
 #[derive(Debug, Subcommand)]
 pub enum UqCommand {

@@ -5,14 +5,11 @@ use langevin_uq::Interval;
 use langevin_uq::extremes::{Fit, Gev};
 
 use super::exceedances::Shown;
+use super::{LEVEL, RESAMPLES};
 use crate::refused;
 
 /// Blocks from which a law of maxima is fitted at least.
 const FEWEST: usize = 10;
-
-/// Resamples of the bootstrap, and the level of its intervals.
-const RESAMPLES: usize = 1000;
-const LEVEL: f64 = 0.95;
 
 /// Maxima of blocks of steps.
 #[derive(Debug, Clone)]

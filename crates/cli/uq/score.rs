@@ -14,8 +14,10 @@ use super::bands::Bands;
 use super::cases::Cases;
 use super::gallery::Gallery;
 use super::page::Page;
+use super::patterns::Patterns;
 use super::returns::Returns;
 use super::sums::{Sums, Wanted};
+use super::{LEVEL, RESAMPLES};
 use crate::options::RunOptions;
 use crate::progress::Progress;
 use crate::{Ending, refuse_existing, refused, threads};
@@ -87,10 +89,6 @@ pub struct ScoreArgs {
     options: RunOptions,
 }
 
-/// Resamples of the bootstrap, and the level of its intervals.
-const RESAMPLES: usize = 2000;
-const LEVEL: f64 = 0.95;
-
 impl ScoreArgs {
     /// Reads, scores and prints.
     ///
@@ -101,7 +99,10 @@ impl ScoreArgs {
         for out in [&self.json, &self.report].into_iter().flatten() {
             refuse_existing(out, self.force)?;
         }
-        let cases = self.open(&self.ensemble)?;
+        let mut cases = self.open(&self.ensemble)?;
+        if let Some(path) = &self.climatology {
+            cases = cases.with_climatology(path)?;
+        }
         let other = self.against.as_ref().map(|path| self.open(path)).transpose()?;
         let (rows, columns) = cases.shape();
         let windowed = !self.thresholds.is_empty();
@@ -115,7 +116,8 @@ impl ScoreArgs {
         }
         let step = self.report_step.map(|step| step - 1);
         let mut gallery = self.report.as_ref().map(|_| Gallery::new(step, &self.thresholds));
-        let sums = pool.install(|| self.sums(&cases, "score", gallery.as_mut()))?;
+        let all = self.wanted(&cases)?;
+        let sums = pool.install(|| self.sums(all, &cases, "score", gallery.as_mut()))?;
         let mut numbers = sums.numbers()?;
         let gaps = sums.patterns.gaps();
         if gaps > 0 && !self.options.quiet {
@@ -127,7 +129,10 @@ impl ScoreArgs {
             );
         }
         if let Some(other) = &other {
-            let others = pool.install(|| self.sums(other, "score against", None))?;
+            // Their CRPS is all that is compared.
+            let (window, seed) = (self.window, self.seed);
+            let few = Sums::new(Wanted { thresholds: vec![], window, seed }, other.members())?;
+            let others = pool.install(|| self.sums(few, other, "score against", None))?;
             numbers.extend(self.compared(&sums.by_case, &others.by_case)?);
         }
         if !self.options.quiet {
@@ -161,24 +166,30 @@ impl ScoreArgs {
 
     fn open(&self, ensemble: &std::path::Path) -> Result<Cases> {
         let observed = (&*self.observed, self.observed_variable.as_deref());
-        let cases = Cases::open((ensemble, self.variable.as_deref()), observed)?;
-        match &self.climatology {
-            Some(path) => cases.with_climatology(path),
-            None => Ok(cases),
-        }
+        Cases::open((ensemble, self.variable.as_deref()), observed)
+    }
+
+    /// Sums that begin, for all that is asked for.
+    fn wanted(&self, cases: &Cases) -> Result<Sums> {
+        let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
+        let size = (cases.len(), cases.members());
+        let mut sums = Sums::new(Wanted { thresholds, window, seed }, cases.members())?;
+        sums.patterns = Patterns::around(cases.circles().map(<[f64]>::to_vec));
+        sums.bands = self.bands.map(|level| Bands::plan(level, self.block, size)).transpose()?;
+        let asked = (&self.return_periods[..], self.maxima_of);
+        let returns = (!self.return_periods.is_empty()).then(|| Returns::plan(asked, size, seed));
+        sums.returns = returns.transpose()?;
+        Ok(sums)
     }
 
     /// Scores of all steps; a gallery sees each of them too.
-    fn sums(&self, cases: &Cases, what: &str, mut gallery: Option<&mut Gallery>) -> Result<Sums> {
-        let (thresholds, window, seed) = (self.thresholds.clone(), self.window, self.seed);
-        let circles = cases.circles().map(<[f64]>::to_vec);
-        let size = (cases.len(), cases.members());
-        let bands = self.bands.map(|level| Bands::plan(level, self.block, size)).transpose()?;
-        let asked = (&self.return_periods[..], self.maxima_of);
-        let returns = (!self.return_periods.is_empty()).then(|| Returns::plan(asked, size, seed));
-        let returns = returns.transpose()?;
-        let wanted = Wanted { thresholds, window, seed, circles, bands, returns };
-        let mut sums = Sums::new(wanted, cases.members())?;
+    fn sums(
+        &self,
+        mut sums: Sums,
+        cases: &Cases,
+        what: &str,
+        mut gallery: Option<&mut Gallery>,
+    ) -> Result<Sums> {
         let mut progress = Progress::new(what, cases.len() as u64, 0, self.options.quiet);
         for time in 0..cases.len() {
             let (case, weights) = (cases.at(time)?, cases.weights.view());

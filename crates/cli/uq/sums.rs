@@ -32,12 +32,6 @@ pub struct Wanted {
     pub window: usize,
     /// Seed of the ranks of ties.
     pub seed: u64,
-    /// Of the rows, where they go all around the globe.
-    pub circles: Option<Vec<f64>>,
-    /// Corrected limits of members.
-    pub bands: Option<Bands>,
-    /// Maxima of blocks of steps.
-    pub returns: Option<Returns>,
 }
 
 /// Sums over cases.
@@ -62,6 +56,10 @@ pub struct Sums {
     anomalies: Option<f64>,
     /// Scores of whole fields.
     pub patterns: Patterns,
+    /// Corrected limits of members, where they are asked for.
+    pub bands: Option<Bands>,
+    /// Maxima of blocks of steps, where they are asked for.
+    pub returns: Option<Returns>,
 }
 
 /// Names with values.
@@ -75,7 +73,6 @@ impl Sums {
     pub fn new(wanted: Wanted, members: usize) -> Result<Self> {
         let of = |&threshold: &f64| Exceedances::new(threshold, wanted.window, members);
         let by_threshold = wanted.thresholds.iter().map(of).collect();
-        let patterns = Patterns::around(wanted.circles.clone());
         Ok(Self {
             wanted,
             members,
@@ -92,7 +89,9 @@ impl Sums {
             observed: LogHistogram::new(ACCURACY)?,
             greatest: [f32::NEG_INFINITY; 2],
             anomalies: None,
-            patterns,
+            patterns: Patterns::default(),
+            bands: None,
+            returns: None,
         })
     }
 
@@ -132,10 +131,10 @@ impl Sums {
             sums.add(&shown, fair)?;
         }
         self.patterns.add(case, &shown, fair)?;
-        if let Some(bands) = &mut self.wanted.bands {
+        if let Some(bands) = &mut self.bands {
             bands.add(&shown)?;
         }
-        if let Some(returns) = &mut self.wanted.returns {
+        if let Some(returns) = &mut self.returns {
             returns.add(&shown);
         }
         // `max` leaves missing values out.
@@ -203,11 +202,9 @@ impl Sums {
         }
         push("maximum", f64::from(self.greatest[0]));
         push("maximum, observed", f64::from(self.greatest[1]));
-        all.extend(
-            self.wanted.returns.as_ref().map(Returns::numbers).transpose()?.unwrap_or_default(),
-        );
+        all.extend(self.returns.as_ref().map(Returns::numbers).transpose()?.unwrap_or_default());
         all.extend(self.patterns.numbers()?);
-        all.extend(self.wanted.bands.as_ref().map(Bands::numbers).unwrap_or_default());
+        all.extend(self.bands.as_ref().map(Bands::numbers).unwrap_or_default());
         let mut push = |name: &str, value: f64| all.push((name.to_owned(), value));
         push("members", self.members as f64);
         push("steps", n);
