@@ -10,8 +10,6 @@ impl Domain {
     /// Runs with `args` in `folder`.
     pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_langevin"));
-        // A program that another test starts inherits files that this one has open, and their locks.
-        command.env("HDF5_USE_FILE_LOCKING", "FALSE");
         command.current_dir(folder).arg(self.0).args(args);
         command.output().expect("the program starts")
     }

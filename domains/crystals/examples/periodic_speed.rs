@@ -46,6 +46,7 @@ impl Setting {
             radial: 16,
             vectors: 0,
             copies: false,
+            composition: 0,
             time,
         };
         let cells = CellLaw { mean: [0.0, 0.0, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };

@@ -1,6 +1,7 @@
 //! Networks on crystals: invariant under rotations, equivariant under translations, exchanges of atoms and
 //! inversion.
 
+mod composition;
 mod directions;
 mod pairs;
 mod periodic;

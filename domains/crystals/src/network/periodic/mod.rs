@@ -1,66 +1,24 @@
 //! The fast network: scalars of atoms, narrow messages along all pairs, directions from sines.
 
+mod config;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{DType, Device, Tensor};
-use langevin_core::config::require;
-use langevin_core::{Condition, ConfigError, Network, State, Times};
+use langevin_core::{Condition, Network, State, Times};
 use langevin_kernels::Activation;
 use langevin_nn::{
     Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
-    TimeFeatures, TimeFeaturesConfig, one_hot, to_points,
+    TimeFeatures, one_hot, to_points,
 };
-use serde::{Deserialize, Serialize};
 
+use super::composition::Composition;
 use super::directions::{DIRECTIONS, Vectors, along, displacements};
 use super::pairs::{Pairs, gram, width};
 use super::{GivenSpecies, Told};
 use crate::space::{COORDS_FACTOR, LATTICE_FACTOR, SPECIES_FACTOR};
 
-/// `[network] kind = "periodic"`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeriodicConfig {
-    /// Features of an atom.
-    pub width: usize,
-    /// Features of a message.
-    pub message: usize,
-    /// Layers.
-    pub layers: usize,
-    /// Frequencies of fractional differences along each axis; at least 1.
-    pub frequencies: usize,
-    /// Points of the soft grid of distances; at least 2.
-    pub radial: usize,
-    /// Vectors of an atom, by whose products with directions later messages see three atoms at once.
-    #[serde(default)]
-    pub vectors: usize,
-    /// Whether the species of the other atoms speak for themselves where a species is made: a crystal of many atoms
-    /// has few elements, and messages tell elements that are alike badly apart.
-    #[serde(default)]
-    pub copies: bool,
-    /// What the network is told of the time.
-    pub time: TimeFeaturesConfig,
-}
-
-impl PeriodicConfig {
-    /// Nothing if the section makes sense.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the key that cannot be.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        for (key, value) in [
-            ("width", self.width),
-            ("message", self.message),
-            ("layers", self.layers),
-            ("frequencies", self.frequencies),
-        ] {
-            require(key, value, |n| n >= 1, "at least 1")?;
-        }
-        require("radial", self.radial, |n| n >= 2, "at least 2")?;
-        self.time.build().map(drop).map_err(|error| error.within("time"))
-    }
-}
+pub use config::PeriodicConfig;
 
 /// One layer: messages along pairs feed the atoms and give directions.
 #[derive(Debug, Clone)]
@@ -68,6 +26,8 @@ struct Block {
     norm: LayerNorm,
     /// What a condition adds to an atom's features.
     condition: Option<Linear>,
+    /// What the composition adds to them.
+    composition: Option<Linear>,
     pair: PairLayer,
     gather: Linear,
     update: Linear,
@@ -82,7 +42,8 @@ struct Block {
 /// displacement of an atom to its clean place is `v_i^a = Σ_j (Σ_b φ_ij^{ab} sin 2πΔ_ij^b + ψ_ij^a sin 4πΔ_ij^a)/n`:
 /// it turns round under inversion, and at a centre of inversion it is zero whatever the weights. The estimate
 /// of the cell is the input plus a function of the atoms' mean, that of the species is read from `h`, with copies
-/// plus `Σ_j κ_ij onehot(s_j)` with a scalar κ of the last messages.
+/// plus `Σ_j κ_ij onehot(s_j)` with a scalar κ of the last messages. What is asked for and the composition as a whole
+/// ([`Composition`]) add to `norm h_i`, each layer in its own way, the composition also to the atoms' mean.
 ///
 /// # Shapes and units
 /// - coords `[B, n, 3]`, cell `[B, 6]` and species `[B, n]` to displacements, a cell and `[B, n, elements]`
@@ -96,11 +57,14 @@ pub struct Periodic {
     told: Told,
     time: TimeFeatures,
     embed: Linear,
+    composition: Option<Composition>,
     /// What given species add to an atom's first features.
     given: Option<Linear>,
     blocks: Vec<Block>,
     norm: LayerNorm,
     cell: [Linear; 2],
+    /// What the composition adds to the atoms' mean that the cell is read from.
+    cell_composition: Option<Linear>,
     species: Option<Linear>,
     dtype: DType,
 }
@@ -116,13 +80,28 @@ impl Periodic {
         told: Told,
     ) -> langevin_nn::Result<Self> {
         let copies = config.copies && told.species != GivenSpecies::Always;
-        let PeriodicConfig { width: own, message, layers, frequencies, radial, vectors, .. } =
-            *config;
+        let PeriodicConfig {
+            width: own,
+            message,
+            layers,
+            frequencies,
+            radial,
+            vectors,
+            composition,
+            ..
+        } = *config;
         let elements = told.elements;
         let time = config.time.build().map_err(langevin_nn::NnError::Setting)?;
         let shared = shared_width(&time);
         let linear = |part: &str, inputs, outputs, activation| {
             Linear::new(&builder.part(part), inputs, outputs, activation)
+        };
+        // Small, so that a model that was not told of the composition is a start for one that is.
+        let composed = |part: &Builder| {
+            let (part, law) = (part.part("composition"), Init::Normal(0.01));
+            let layer =
+                || Linear::with_init(&part, composition, own, Activation::Identity, law, None);
+            (composition > 0).then(layer).transpose()
         };
         let block = |i: usize| -> langevin_nn::Result<Block> {
             let part = builder.part(&format!("{i}"));
@@ -151,6 +130,7 @@ impl Periodic {
             Ok(Block {
                 norm: LayerNorm::new(&part.part("norm"), own, 1e-5)?,
                 condition: (told.conditions > 0).then(asked).transpose()?,
+                composition: composed(&part)?,
                 pair: PairLayer::new(&part.part("pair"), &options)?,
                 gather: Linear::new(&part.part("gather"), seen, own, Activation::Silu)?,
                 update: Linear::new(&part.part("update"), own, own, Activation::Identity)?,
@@ -169,10 +149,14 @@ impl Periodic {
             config: config.clone(),
             told,
             embed: linear("embed", elements + shared, own, Activation::Identity)?,
+            composition: (composition > 0)
+                .then(|| Composition::new(&builder.part("composition"), elements, composition))
+                .transpose()?,
             given: (told.species == GivenSpecies::Sometimes).then(given).transpose()?,
             blocks: (0..layers).map(block).collect::<langevin_nn::Result<_>>()?,
             norm: LayerNorm::new(&builder.part("norm"), own, 1e-5)?,
             cell: [linear("cell.hidden", own, own, Activation::Silu)?, small("cell.out", 6)?],
+            cell_composition: composed(&builder.part("cell"))?,
             species: (told.species != GivenSpecies::Always)
                 .then(|| linear("species", own, elements, Activation::Identity))
                 .transpose()?,
@@ -214,6 +198,9 @@ impl Network for Periodic {
             h = (h + layer.forward(&species)?)?;
         }
         let asked = condition.input(self.dtype)?;
+        let composition = self.composition.as_ref();
+        let composition =
+            composition.map(|c| c.of(x.part(SPECIES_FACTOR), self.dtype)).transpose()?;
         let mut sums: Option<Tensor> = None;
         let mut vectors = Vectors::new(vectors, &odd)?;
         let mut copied: Option<Tensor> = None;
@@ -221,6 +208,9 @@ impl Network for Periodic {
             let mut seen = block.norm.forward(&h)?;
             if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
                 seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
+            }
+            if let (Some(layer), Some(composition)) = (&block.composition, &composition) {
+                seen = seen.broadcast_add(&layer.forward(&composition.unsqueeze(1)?)?)?;
             }
             let messages = block.pair.forward(&seen, &vectors.beside(&even)?)?;
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
@@ -243,8 +233,12 @@ impl Network for Periodic {
         }
         let h = self.norm.forward(&h)?;
         let moved = displacements(&sums.expect("there is a layer"))?;
+        let mut whole = h.mean(1)?;
+        if let (Some(layer), Some(composition)) = (&self.cell_composition, &composition) {
+            whole = (whole + layer.forward(composition)?)?;
+        }
         let [hidden, out] = &self.cell;
-        let cell = (cell + out.forward(&hidden.forward(&h.mean(1)?)?)?)?;
+        let cell = (cell + out.forward(&hidden.forward(&whole)?)?)?;
         let logits = match (&self.species, copied) {
             (Some(layer), Some(weights)) => {
                 (layer.forward(&h)? + weights.contiguous()?.matmul(&species)?)?

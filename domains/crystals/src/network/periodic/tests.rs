@@ -2,7 +2,7 @@
 
 use langevin_core::rng::ids;
 use langevin_core::{Purpose, Rng, Seed};
-use langevin_nn::ParamStore;
+use langevin_nn::{ParamStore, TimeFeaturesConfig};
 
 use super::*;
 use crate::space::CellLaw;
@@ -18,6 +18,7 @@ fn built(species: GivenSpecies, vectors: usize) -> (ParamStore, Periodic) {
         radial,
         vectors,
         copies: true,
+        composition: 5,
         time,
     };
     config.check().unwrap();
