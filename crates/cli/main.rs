@@ -11,6 +11,7 @@ mod config_file;
 mod contrast;
 mod crystals;
 mod data;
+mod device;
 mod element_colour;
 mod experiment;
 mod generate;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use candle_core::DType;
+use candle_core::{DType, Device};
 use langevin_core::{
-    Condition, Domain, Error, Network, NetworkDenoiser, Process, Reading, Seed, State,
+    Condition, Domain, Error, Network, NetworkDenoiser, OnDevice, Process, Reading, Seed, State,
 };
 use langevin_nn::Builder;
 use langevin_train::ModelFile;
@@ -28,16 +28,18 @@ pub struct Trained<E: Experiment> {
     pub process: Process,
     /// What the model file says beside the weights.
     pub metadata: BTreeMap<String, String>,
+    /// Where the network works.
+    pub device: Device,
     network: Arc<dyn Network>,
 }
 
 impl<E: Experiment> Trained<E> {
-    /// The model in `path` (a file or a run directory), and its hash.
+    /// The model in `path` (a file or a run directory) on `device`, and its hash.
     ///
     /// # Errors
     /// If it is missing, truncated or of another domain.
-    pub fn read(path: &Path) -> Result<(Self, String)> {
-        Self::of(Model::read(path)?)
+    pub fn read(path: &Path, device: &Device) -> Result<(Self, String)> {
+        Self::of(Model::read(path)?, device)
     }
 
     /// The model that `path` stands for: a file, a run directory, or the name of one of `shipped`, which are part of the
@@ -45,9 +47,9 @@ impl<E: Experiment> Trained<E> {
     ///
     /// # Errors
     /// If there is none, or it is damaged or of another domain.
-    pub fn find(path: &Path, shipped: &[Shipped]) -> Result<(Self, String)> {
+    pub fn find(path: &Path, shipped: &[Shipped], device: &Device) -> Result<(Self, String)> {
         if path.exists() {
-            return Self::read(path);
+            return Self::read(path, device);
         }
         let Some((_, bytes)) = shipped.iter().find(|(name, _)| path == Path::new(name)) else {
             let names: Vec<&str> = shipped.iter().map(|(name, _)| *name).collect();
@@ -56,15 +58,15 @@ impl<E: Experiment> Trained<E> {
                 "no model {path}: allowed: a file, a run directory, or {names}"
             ));
         };
-        Self::of(Model::from_bytes(path, bytes)?)
+        Self::of(Model::from_bytes(path, bytes)?, device)
     }
 
     /// What `model` holds, ready, and its hash.
     ///
     /// # Errors
     /// If its weights do not fit its config.
-    pub fn of(model: Model<E, E::Domain>) -> Result<(Self, String)> {
-        let trained = Self::new(model.experiment, model.domain, model.file)?;
+    pub fn of(model: Model<E, E::Domain>, device: &Device) -> Result<(Self, String)> {
+        let trained = Self::new(model.experiment, model.domain, model.file, device)?;
         Ok((trained, model.hash))
     }
 
@@ -72,15 +74,21 @@ impl<E: Experiment> Trained<E> {
     ///
     /// # Errors
     /// If the weights do not fit the experiment's network.
-    pub fn new(experiment: E, domain: E::Domain, weights: ModelFile) -> Result<Self> {
+    pub fn new(
+        experiment: E,
+        domain: E::Domain,
+        weights: ModelFile,
+        device: &Device,
+    ) -> Result<Self> {
         let plan = experiment.plan().map_err(bad_input)?;
         let process = experiment.method().process(&domain.space(), &plan.method)?;
         let ModelFile { tensors, metadata } = weights;
-        let network = Builder::frozen(tensors, DType::F32, |builder| {
+        let network = Builder::frozen_on(device, tensors, DType::F32, |builder| {
             experiment.network(builder, &plan.network, &domain, &process)
         })
         .map_err(bad_input)?;
-        Ok(Self { experiment, plan, domain, process, metadata, network: Arc::from(network) })
+        let (network, device) = (on(device, network), device.clone());
+        Ok(Self { experiment, plan, domain, process, metadata, device, network })
     }
 
     /// The denoiser of samples of which `condition` is asked.
@@ -153,5 +161,13 @@ impl<E: Experiment> Trained<E> {
         let last = [("config", serde_json::to_string(&self.experiment)?)];
         let all = first.into_iter().chain(own).chain(last);
         Ok(all.map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
+/// `network`, whose weights lie on `device`, asked from the CPU.
+pub fn on(device: &Device, network: Box<dyn Network>) -> Arc<dyn Network> {
+    match device {
+        Device::Cpu => Arc::from(network),
+        _ => Arc::new(OnDevice::new(network, device.clone())),
     }
 }

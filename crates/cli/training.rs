@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use candle_core::DType;
+use candle_core::{DType, Device};
 use langevin_core::{Domain, Network, Process, Reading, Seed, Source};
 use langevin_nn::ParamStore;
 use langevin_train::{
@@ -12,10 +12,12 @@ use langevin_train::{
     RunFolder, Start, Stop, TrainError, train,
 };
 
+use crate::device::DeviceOptions;
 use crate::experiment::{self, Data, Experiment, Plan};
 use crate::model::{self, Provenance};
 use crate::options::RunOptions;
 use crate::progress::Progress;
+use crate::trained::on;
 use crate::warm_start::WarmStart;
 use crate::{Ending, bad_input, config_file, threads};
 
@@ -42,6 +44,8 @@ pub struct TrainOptions {
     /// Begin with the weights of this model or run; parameters that it lacks begin as in a new network.
     #[arg(long, value_name = "MODEL")]
     from: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceOptions,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -72,8 +76,9 @@ impl TrainOptions {
         // Training checks it again before it writes: this is for those who would wait for their data.
         let folder = RunFolder::new(&self.out);
         folder.check(start).map_err(explained)?;
+        let device = self.device.open()?;
         let warm = self.from.as_deref().map(WarmStart::read).transpose()?;
-        let prepared = pool.install(|| Prepared::new(experiment, plan, warm.as_ref()))?;
+        let prepared = pool.install(|| Prepared::new(experiment, plan, warm.as_ref(), &device))?;
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot create {}", self.out.display()))
             .map_err(bad_input)?;
@@ -106,25 +111,32 @@ pub struct Prepared<E: Experiment> {
     process: Process,
     store: ParamStore,
     network: Arc<dyn Network>,
+    device: Device,
 }
 
 impl<E: Experiment> Prepared<E> {
-    /// Reads or draws the data of `experiment`, whose plan is `plan`, and makes a network, with the weights of
-    /// `warm` where it has them.
+    /// Reads or draws the data of `experiment`, whose plan is `plan`, and makes a network on `device`, with the weights
+    /// of `warm` where it has them.
     ///
     /// # Errors
     /// If a file cannot be used, or the weights do not fit.
-    pub fn new(experiment: E, plan: Plan<E::Network>, warm: Option<&WarmStart>) -> Result<Self> {
+    pub fn new(
+        experiment: E,
+        plan: Plan<E::Network>,
+        warm: Option<&WarmStart>,
+        device: &Device,
+    ) -> Result<Self> {
         let data = experiment.data()?;
         let process = experiment.method().process(&data.domain.space(), &plan.method)?;
         let seed = Seed(experiment.seed());
-        let (store, network) = ParamStore::create(DType::F32, seed, |builder| {
+        let (store, network) = ParamStore::create_on(device, DType::F32, seed, |builder| {
             experiment.network(builder, &plan.network, &data.domain, &process)
         })?;
         if let Some(warm) = warm {
             warm.apply(&store)?;
         }
-        Ok(Self { experiment, plan, data, process, store, network: Arc::from(network) })
+        let (network, device) = (on(device, network), device.clone());
+        Ok(Self { experiment, plan, data, process, store, network, device })
     }
 
     /// Trains on the current pool; with `out`, in a folder, begun in one of the ways there are.
@@ -170,7 +182,7 @@ impl<E: Experiment> Prepared<E> {
     /// # Errors
     /// If the weights do not fit.
     pub fn trained(self, weights: ModelFile) -> Result<crate::trained::Trained<E>> {
-        crate::trained::Trained::new(self.experiment, self.data.domain, weights)
+        crate::trained::Trained::new(self.experiment, self.data.domain, weights, &self.device)
     }
 
     /// Writes the model of a finished run; gives its hash.

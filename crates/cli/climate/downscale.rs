@@ -17,6 +17,7 @@ use super::makers::Maker;
 use super::observations::ObservationArgs;
 use super::tilt::TiltArgs;
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, refused, threads};
 
@@ -58,6 +59,8 @@ pub struct DownscaleArgs {
     tilt: TiltArgs,
     #[command(flatten)]
     choice: ChoiceArgs,
+    #[command(flatten)]
+    device: DeviceOptions,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -123,8 +126,10 @@ impl DownscaleArgs {
     fn maker(&self, source: &GridFile, field: &FieldSource) -> Result<Maker> {
         let seed = Seed(self.seed);
         let Some(method) = self.method else {
+            let device = self.device.open()?;
             let wanted = Wanted {
                 model: &self.model,
+                device: &device,
                 choice: &self.choice,
                 factor: self.factor,
                 seed,

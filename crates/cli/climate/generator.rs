@@ -41,6 +41,7 @@ enum Asked {
 pub struct Wanted<'a> {
     pub model: &'a Path,
     pub choice: &'a ChoiceArgs,
+    pub device: &'a Device,
     pub factor: f64,
     pub seed: Seed,
     /// What the input is multiplied by, where its unit is not the model's.
@@ -57,7 +58,7 @@ impl Generator {
     /// # Errors
     /// If it does not exist, or the factor, the grid or the unit are not what it was trained on.
     pub fn new(wanted: &Wanted, file: &GridFile, field: &FieldSource) -> Result<Self> {
-        let (mut trained, hash) = shipped::read(wanted.model)?;
+        let (mut trained, hash) = shipped::read(wanted.model, wanted.device)?;
         wanted.choice.apply(&mut trained)?;
         let reach = trained.experiment.network.reach();
         let asked_for = (wanted.factor, wanted.scale);

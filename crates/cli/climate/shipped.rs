@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use candle_core::Device;
 
 use super::experiment::ClimateExperiment;
 use crate::trained::{Shipped, Trained};
@@ -16,6 +17,6 @@ const MODELS: [Shipped; 2] = [
 ///
 /// # Errors
 /// As [`Trained::find`].
-pub fn read(path: &Path) -> Result<(Trained<ClimateExperiment>, String)> {
-    Trained::find(path, &MODELS)
+pub fn read(path: &Path, device: &Device) -> Result<(Trained<ClimateExperiment>, String)> {
+    Trained::find(path, &MODELS, device)
 }

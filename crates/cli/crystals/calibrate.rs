@@ -15,6 +15,7 @@ use super::makes::bounds;
 use super::request::RequestArgs;
 use super::sample::{Trained, draw};
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::model::Model;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
@@ -53,6 +54,8 @@ pub struct CalibrateArgs {
     #[command(flatten)]
     choice: ChoiceArgs,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -66,7 +69,7 @@ impl CalibrateArgs {
         refuse_existing(&self.out, self.force)?;
         let model = Model::read(&self.model)?;
         let mut file = model.file.clone();
-        let (mut trained, _) = Trained::of(model)?;
+        let (mut trained, _) = Trained::of(model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         let (seed, count) = (Seed(self.seed), self.count.get());
         let (references, cells) = self.real(&trained)?;

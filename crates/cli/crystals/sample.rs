@@ -19,6 +19,7 @@ use super::makes::Make;
 use super::request::{Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
@@ -63,6 +64,8 @@ pub struct SampleArgs {
     #[command(flatten)]
     request: RequestArgs,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -74,7 +77,7 @@ impl SampleArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
-        let (mut trained, hash) = shipped::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         if self.request.keeps_symmetry() {
             self.choice.quieten(&mut trained)?;

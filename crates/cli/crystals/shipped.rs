@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use candle_core::Device;
 
 use super::sample::Trained;
 use crate::trained::Shipped;
@@ -18,6 +19,6 @@ const MODELS: [Shipped; 4] = [
 ///
 /// # Errors
 /// As [`Trained::find`].
-pub fn read(path: &Path) -> Result<(Trained, String)> {
-    Trained::find(path, &MODELS)
+pub fn read(path: &Path, device: &Device) -> Result<(Trained, String)> {
+    Trained::find(path, &MODELS, device)
 }

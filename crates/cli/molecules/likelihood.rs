@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::sample::Trained;
 use super::shipped;
+use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
@@ -59,6 +60,8 @@ pub struct LikelihoodArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -81,7 +84,7 @@ impl LikelihoodArgs {
         if self.count == Some(0) || self.draws == 0 || self.batch == 0 {
             return refused("--count, --draws and --batch: at least 1");
         }
-        let (trained, hash) = shipped::read(&self.model)?;
+        let (trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         let grid = self.grid(&trained)?;
         let own = trained.experiment.data.validation_file.clone();
         let Some(file) = self.file.clone().or(own) else {

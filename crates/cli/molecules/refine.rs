@@ -16,6 +16,7 @@ use langevin_molecules::space::{SPECIES, SPECIES_FACTOR};
 use super::sample::{Trained, with_bonds_if_held};
 use super::{chunks_by_size, require_elements, shipped};
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::generate::{Chunk, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
@@ -52,6 +53,8 @@ pub struct RefineArgs {
     #[command(flatten)]
     choice: ChoiceArgs,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -67,7 +70,7 @@ impl RefineArgs {
         if !(self.strength > 0.0 && self.strength < 1.0) {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));
         }
-        let (mut trained, hash) = shipped::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         super::require_given(&trained, SPECIES, "refine")?;
         self.choice.apply(&mut trained)?;
         let rough = read_molecules(&self.file, false).map_err(bad_input)?.molecules;

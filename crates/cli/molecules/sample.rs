@@ -15,6 +15,7 @@ use super::prediction::Judge;
 use super::request::{Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
@@ -62,6 +63,8 @@ pub struct SampleArgs {
     #[command(flatten)]
     request: RequestArgs,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -74,7 +77,7 @@ impl SampleArgs {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
-        let (mut trained, hash) = shipped::read(&self.model)?;
+        let (mut trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         let request = self.request.plan(&trained)?;
         let judge = self.judge(&trained, &request)?;

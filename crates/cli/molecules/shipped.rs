@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use candle_core::Device;
 
 use super::prediction::Predictor;
 use super::sample::Trained;
@@ -15,8 +16,8 @@ const MODELS: [Shipped; 1] =
 ///
 /// # Errors
 /// As [`Trained::find`].
-pub fn read(path: &Path) -> Result<(Trained, String)> {
-    Trained::find(path, &MODELS)
+pub fn read(path: &Path, device: &Device) -> Result<(Trained, String)> {
+    Trained::find(path, &MODELS, device)
 }
 
 const PREDICTORS: [Shipped; 1] =
@@ -26,6 +27,6 @@ const PREDICTORS: [Shipped; 1] =
 ///
 /// # Errors
 /// As [`Trained::find`].
-pub fn read_predictor(path: &Path) -> Result<(Predictor, String)> {
-    Predictor::find(path, &PREDICTORS)
+pub fn read_predictor(path: &Path, device: &Device) -> Result<(Predictor, String)> {
+    Predictor::find(path, &PREDICTORS, device)
 }

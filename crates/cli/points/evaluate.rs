@@ -19,6 +19,7 @@ use super::figures;
 use super::likelihood::{information, negative_log_likelihood};
 use super::trained::Trained;
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
 
@@ -58,6 +59,8 @@ pub struct EvaluateArgs {
     /// Replace output files that exist.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -149,7 +152,7 @@ impl EvaluateArgs {
         if self.count < 2 || self.batch == 0 {
             return refused("--count: at least 2, --batch: at least 1");
         }
-        let (mut trained, hash) = Trained::read(&self.model)?;
+        let (mut trained, hash) = Trained::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         let likelihood = self.likelihood(&trained)?;
         let ends = Ends::load(&trained.experiment)?;

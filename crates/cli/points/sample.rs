@@ -11,6 +11,7 @@ use super::ends::{self, check_sampler};
 use super::guidance::GuidanceArgs;
 use super::trained::Trained;
 use crate::choice::ChoiceArgs;
+use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, refuse_existing, refused, threads};
@@ -42,6 +43,8 @@ pub struct SampleArgs {
     #[command(flatten)]
     guidance: GuidanceArgs,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -54,7 +57,7 @@ impl SampleArgs {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
         check_target(&self.out).map_err(bad_input)?;
-        let (mut trained, hash) = Trained::read(&self.model)?;
+        let (mut trained, hash) = Trained::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         check_sampler(&trained.experiment.method.sampler, trained.domain.geometry)?;
         if self.count == 0 || self.batch == 0 {

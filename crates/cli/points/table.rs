@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result};
+use candle_core::Device;
 use langevin_core::{ConfigError, Seed};
 use langevin_points::metrics::mean_and_sd;
 use langevin_report::results::{Results, Row, is_day};
@@ -172,7 +173,7 @@ fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Num
     let experiment = PointsExperiment { seed, ..experiment.clone() };
     let plan = experiment.plan().map_err(bad_input)?;
     let ends = Ends::load(&experiment)?;
-    let prepared = Prepared::new(experiment, plan, None)?;
+    let prepared = Prepared::new(experiment, plan, None, &Device::Cpu)?;
     let report = prepared.train(None, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let trained = prepared.trained(weights)?;

@@ -157,30 +157,32 @@ impl Condition {
         })
     }
 
+    /// `f` applied to each tensor of it.
+    ///
+    /// # Errors
+    /// The first error of `f`.
+    pub fn map(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let state = |own: &Option<State>| own.as_ref().map(|state| state.map(&f)).transpose();
+        let tensor = |own: &Option<Tensor>| own.as_ref().map(&f).transpose();
+        let piece = |own: &Piece| -> Result<Piece> {
+            Ok(Piece { factor: own.factor, mask: f(&own.mask)? })
+        };
+        Ok(Self {
+            features: tensor(&self.features)?,
+            shown: tensor(&self.shown)?,
+            recalled: state(&self.recalled)?,
+            given: self.given,
+            piece: self.piece.as_ref().map(piece).transpose()?,
+            context: state(&self.context)?,
+        })
+    }
+
     /// Samples `rows`.
     ///
     /// # Errors
     /// [`crate::Error::Tensor`] if a row does not exist.
     pub fn select(&self, rows: &[usize]) -> Result<Self> {
-        let pick = |x: &Option<Tensor>| -> Result<Option<Tensor>> {
-            let Some(x) = x else { return Ok(None) };
-            Ok(Some(State::single(x.clone()).select(rows)?.part(0).clone()))
-        };
-        let recalled = self.recalled.as_ref().map(|estimate| estimate.select(rows)).transpose()?;
-        let (features, shown) = (pick(&self.features)?, pick(&self.shown)?);
-        let context = self.context.as_ref().map(|context| context.select(rows)).transpose()?;
-        let piece = self.piece.as_ref().map(|piece| -> Result<Piece> {
-            let mask = State::single(piece.mask.clone()).select(rows)?.part(0).clone();
-            Ok(Piece { factor: piece.factor, mask })
-        });
-        Ok(Self {
-            features,
-            shown,
-            recalled,
-            given: self.given,
-            piece: piece.transpose()?,
-            context,
-        })
+        self.map(|x| crate::state::rows(x, rows))
     }
 
     /// What a network sees: features (0 where hidden) and the flags that say which, `[B, c + 1]` or

@@ -77,11 +77,7 @@ impl State {
     /// # Errors
     /// [`Error::Tensor`] if a row does not exist.
     pub fn select(&self, rows: &[usize]) -> Result<Self> {
-        let index: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-        self.map(|x| {
-            let index = Tensor::from_slice(&index, index.len(), x.device())?;
-            Ok(x.index_select(&index, 0)?)
-        })
+        self.map(|x| self::rows(x, rows))
     }
 
     /// `count` samples from `start`.
@@ -131,6 +127,12 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Rows `rows` of `x`, in that order and with repetition.
+pub(crate) fn rows(x: &Tensor, rows: &[usize]) -> Result<Tensor> {
+    let index: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+    Ok(x.index_select(&Tensor::from_vec(index, rows.len(), x.device())?, 0)?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Pointwise nonlinearities with their derivatives.
 
+use crate::composed;
 use crate::isa::{Kernel, dispatch};
 use crate::math;
 use crate::parallel::{Shared, for_blocks, unwritten};
@@ -34,10 +35,11 @@ impl Activation {
     /// `σ(x)`, differentiable.
     ///
     /// # Errors
-    /// If `x` is not f32 or f64 on the CPU.
+    /// If `x` is not f32 or f64.
     pub fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Identity => Ok(x.clone()),
+            _ if composed::elsewhere(x) => composed::value(self, x),
             _ => x.contiguous()?.apply_op1(Pointwise { activation: self, order: 0 }),
         }
     }
@@ -45,8 +47,11 @@ impl Activation {
     /// `σ'(x)`, without a graph.
     ///
     /// # Errors
-    /// If `x` is not f32 or f64 on the CPU.
+    /// If `x` is not f32 or f64.
     pub fn derivative(self, x: &Tensor) -> Result<Tensor> {
+        if composed::elsewhere(x) {
+            return composed::derivative(self, x);
+        }
         x.contiguous()?.apply_op1_no_bwd(&Pointwise { activation: self, order: 1 })
     }
 
@@ -55,7 +60,12 @@ impl Activation {
     /// # Errors
     /// If shapes or element types differ.
     pub fn dual(self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
-        let tangent = by_dtype!(same_dtype(x, dx)?, scaled(self, x, dx))?;
+        let dtype = same_dtype(x, dx)?;
+        let tangent = if composed::elsewhere(x) {
+            (composed::derivative(self, x)? * dx.detach())?
+        } else {
+            by_dtype!(dtype, scaled(self, x, dx))?
+        };
         Ok((self.apply(x)?, tangent))
     }
 
@@ -129,7 +139,7 @@ macro_rules! named {
         $(#[$doc])*
         ///
         /// # Errors
-        /// If `x` is not f32 or f64 on the CPU.
+        /// If `x` is not f32 or f64.
         pub fn $name(x: &Tensor) -> Result<Tensor> {
             Activation::$variant.apply(x)
         }

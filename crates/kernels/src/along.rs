@@ -1,5 +1,6 @@
 //! A sparse matrix along one axis of a field: interpolation, means of cells, sums of noise.
 
+use crate::composed;
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
@@ -72,6 +73,17 @@ impl SparseRows {
         self.forward.sources
     }
 
+    /// All entries, `[rows, columns]`, with the element type and on the device of `like`.
+    pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
+        let mut all = vec![0f64; self.len() * self.sources()];
+        for j in 0..self.len() {
+            for &(i, weight) in self.forward.row(j) {
+                all[j * self.sources() + i as usize] += weight;
+            }
+        }
+        Tensor::from_vec(all, (self.len(), self.sources()), like.device())?.to_dtype(like.dtype())
+    }
+
     fn is_identity(&self) -> bool {
         self.len() == self.sources()
             && (0..self.len()).all(|j| self.forward.row(j) == [(j as u32, 1.0)])
@@ -81,7 +93,7 @@ impl SparseRows {
 /// `y[.., j, ..] = Σ_i m[j, i] x[.., i, ..]` along `axis`; linear, so its tangent is itself.
 ///
 /// # Errors
-/// If the axis does not have the matrix's columns, or `x` is not f32 or f64 on the CPU.
+/// If the axis does not have the matrix's columns, or `x` is not f32 or f64.
 pub fn along(x: &Tensor, axis: usize, matrix: &SparseRows) -> Result<Tensor> {
     same_dtype(x, x)?;
     if x.dim(axis)? != matrix.sources() {
@@ -89,6 +101,9 @@ pub fn along(x: &Tensor, axis: usize, matrix: &SparseRows) -> Result<Tensor> {
     }
     if matrix.is_identity() {
         return Ok(x.clone());
+    }
+    if composed::elsewhere(x) {
+        return composed::along(x, axis, &matrix.dense(x)?);
     }
     x.contiguous()?.apply_op1(Along { matrix: matrix.clone(), axis })
 }

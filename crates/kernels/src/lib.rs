@@ -1,7 +1,7 @@
 //! Fused operations with their adjoints and tangents, and the counter-based generator.
 //!
-//! Each operation takes candle tensors (f32 or f64, on the CPU), records one node in candle's graph
-//! and has its own adjoint. Where a forward-mode tangent is needed (consistency models, flow maps)
+//! Each operation takes candle tensors (f32 or f64), on the CPU records one node in candle's graph and has its own
+//! adjoint, and on other devices is composed of candle's operations. Where a forward-mode tangent is needed (consistency models, flow maps)
 //! `*_dual` returns `(value, tangent)`: the value is differentiable, the tangent has no graph.
 //!
 //! Three promises hold for all of them, and are tested:
@@ -16,6 +16,7 @@
 pub mod activation;
 mod along;
 mod attention;
+mod composed;
 mod conv;
 mod gemm;
 pub mod isa;

@@ -1,6 +1,6 @@
 //! First features of points and of pairs of them, for networks on atoms.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 /// One-hot rows of classes `[B, n]`: `[B, n, K]`; a class from K on, as a mask, has a row of zeros.
 ///
@@ -36,7 +36,7 @@ const NOTHING: f64 = 1e-30;
 pub fn radial_basis(squared: &Tensor, count: usize, reach: f64) -> Result<Tensor> {
     let spacing = reach / (count - 1) as f64;
     let centres: Vec<f64> = (0..count).map(|k| k as f64).collect();
-    let centres = Tensor::from_vec(centres, count, &Device::Cpu)?.to_dtype(squared.dtype())?;
+    let centres = Tensor::from_vec(centres, count, squared.device())?.to_dtype(squared.dtype())?;
     let distances = ((squared + 1e-12)?.sqrt()? / spacing)?;
     let values = distances.broadcast_sub(&centres)?.sqr()?.neg()?.exp()?;
     (values - NOTHING)?.relu()
@@ -45,6 +45,7 @@ pub fn radial_basis(squared: &Tensor, count: usize, reach: f64) -> Result<Tensor
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     /// On a fine row of distances, in single precision, where some exponentials are subnormal.
     #[test]

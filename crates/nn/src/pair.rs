@@ -1,6 +1,6 @@
 //! The layer of an E(n)-equivariant network that sees pairs of points.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use langevin_core::ConfigError;
 use langevin_kernels::{Activation, PairOutput, PairWeights, pair_block, pair_block_dual};
 
@@ -105,7 +105,7 @@ impl PairLayer {
             let bias = if head.bias {
                 own.parameter("bias", &[scalars], Init::Zeros)?
             } else {
-                Tensor::zeros(scalars, builder.dtype(), &Device::Cpu)?
+                Tensor::zeros(scalars, builder.dtype(), &builder.device())?
             };
             Ok((weight, bias))
         });
@@ -152,7 +152,7 @@ mod tests {
     use crate::testing::{
         assert_close, build, check_dual, check_parameters, normal, same_bits_for_two_threads,
     };
-    use candle_core::{D, DType, Var};
+    use candle_core::{D, DType, Device, Var};
     use langevin_core::Seed;
     use langevin_kernels::{displacement_sum, squared_distances};
 

@@ -16,10 +16,11 @@ use crate::{Init, NnError, Result};
 pub struct ParamStore {
     vars: BTreeMap<String, Var>,
     dtype: DType,
+    device: Device,
 }
 
 impl ParamStore {
-    /// Builds a network with `build`, drawing initial weights from `seed`; gives both.
+    /// Builds a network with `build` on the CPU, drawing initial weights from `seed`; gives both.
     ///
     /// # Errors
     /// Those of `build`.
@@ -28,7 +29,20 @@ impl ParamStore {
         seed: Seed,
         build: impl FnOnce(&Builder) -> Result<N>,
     ) -> Result<(Self, N)> {
-        let store = Self { vars: BTreeMap::new(), dtype };
+        Self::create_on(&Device::Cpu, dtype, seed, build)
+    }
+
+    /// The same on `device`: the weights have the same values on each.
+    ///
+    /// # Errors
+    /// Those of `build`.
+    pub fn create_on<N>(
+        device: &Device,
+        dtype: DType,
+        seed: Seed,
+        build: impl FnOnce(&Builder) -> Result<N>,
+    ) -> Result<(Self, N)> {
+        let store = Self { vars: BTreeMap::new(), dtype, device: device.clone() };
         let builder = Builder::over(Source::Fresh { store, seed });
         let network = build(&builder)?;
         let Source::Fresh { store, .. } = builder.into_source() else {
@@ -57,13 +71,12 @@ impl ParamStore {
         self.vars.values().map(|var| var.elem_count()).sum()
     }
 
-    /// Detached copies of the present values.
+    /// Detached copies of the present values, on the CPU.
     ///
     /// # Errors
     /// [`NnError::Tensor`] only.
     pub fn tensors(&self) -> Result<BTreeMap<String, Tensor>> {
-        let copy =
-            |(name, var): (&String, &Var)| Ok((name.clone(), var.as_tensor().copy()?.detach()));
+        let copy = |(name, var): (&String, &Var)| Ok((name.clone(), on_cpu(var)?));
         self.vars.iter().map(copy).collect()
     }
 
@@ -81,10 +94,18 @@ impl ParamStore {
             check_shape(name, tensor, var.dims())?;
         }
         for (name, var) in &self.vars {
-            var.set(&tensors[name].to_dtype(self.dtype)?)?;
+            var.set(&tensors[name].to_dtype(self.dtype)?.to_device(&self.device)?)?;
         }
         Ok(())
     }
+}
+
+/// A detached copy of a variable's values on the CPU.
+fn on_cpu(var: &Var) -> Result<Tensor> {
+    let values = var.as_tensor().to_device(&Device::Cpu)?;
+    // Where the variable lies there itself, that was no copy.
+    let values = if var.device().is_cpu() { values.copy()? } else { values };
+    Ok(values.detach())
 }
 
 /// `Ok` if `tensor` has the shape `expected`.
@@ -100,8 +121,16 @@ fn check_shape(name: &str, tensor: &Tensor, expected: &[usize]) -> Result<()> {
 }
 
 enum Source {
-    Fresh { store: ParamStore, seed: Seed },
-    Frozen { tensors: BTreeMap<String, Tensor>, used: BTreeSet<String>, dtype: DType },
+    Fresh {
+        store: ParamStore,
+        seed: Seed,
+    },
+    Frozen {
+        tensors: BTreeMap<String, Tensor>,
+        used: BTreeSet<String>,
+        dtype: DType,
+        device: Device,
+    },
 }
 
 /// Where layers get their parameters from: new variables, or given tensors.
@@ -119,7 +148,7 @@ impl Builder {
         Rc::into_inner(self.source).expect("layers keep tensors, not the builder").into_inner()
     }
 
-    /// Builds a network over `tensors`, without a graph; every tensor must be used.
+    /// Builds a network over `tensors` on the CPU, without a graph; every tensor must be used.
     ///
     /// # Errors
     /// [`NnError::Missing`], [`NnError::Shape`] or [`NnError::Unknown`].
@@ -128,7 +157,21 @@ impl Builder {
         dtype: DType,
         build: impl FnOnce(&Self) -> Result<N>,
     ) -> Result<N> {
-        let builder = Self::over(Source::Frozen { tensors, used: BTreeSet::new(), dtype });
+        Self::frozen_on(&Device::Cpu, tensors, dtype, build)
+    }
+
+    /// The same on `device`.
+    ///
+    /// # Errors
+    /// As [`Builder::frozen`].
+    pub fn frozen_on<N>(
+        device: &Device,
+        tensors: BTreeMap<String, Tensor>,
+        dtype: DType,
+        build: impl FnOnce(&Self) -> Result<N>,
+    ) -> Result<N> {
+        let (used, device) = (BTreeSet::new(), device.clone());
+        let builder = Self::over(Source::Frozen { tensors, used, dtype, device });
         let network = build(&builder)?;
         let Source::Frozen { tensors, used, .. } = builder.into_source() else {
             unreachable!("the builder was made over given tensors")
@@ -159,24 +202,32 @@ impl Builder {
                 let values = init.values(*seed, &name, shape.iter().product());
                 let tensor =
                     Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(store.dtype)?;
-                let var = Var::from_tensor(&tensor)?;
+                let var = Var::from_tensor(&tensor.to_device(&store.device)?)?;
                 let tensor = var.as_tensor().clone();
                 if store.vars.insert(name.clone(), var).is_some() {
                     return Err(NnError::Duplicate { name });
                 }
                 Ok(tensor)
             }
-            Source::Frozen { tensors, used, dtype } => {
+            Source::Frozen { tensors, used, dtype, device } => {
                 let Some(tensor) = tensors.get(&name) else {
                     return Err(NnError::Missing { name });
                 };
                 check_shape(&name, tensor, shape)?;
-                let tensor = tensor.to_dtype(*dtype)?.detach();
+                let tensor = tensor.to_dtype(*dtype)?.to_device(device)?.detach();
                 if !used.insert(name.clone()) {
                     return Err(NnError::Duplicate { name });
                 }
                 Ok(tensor)
             }
+        }
+    }
+
+    /// Where the parameters lie.
+    pub fn device(&self) -> Device {
+        match &*self.source.borrow() {
+            Source::Fresh { store, .. } => store.device.clone(),
+            Source::Frozen { device, .. } => device.clone(),
         }
     }
 

@@ -57,7 +57,7 @@ impl TimeFeatures {
     ///
     /// # Errors
     /// If the tensor cannot be made.
-    pub fn of(&self, times: &Times, dtype: DType) -> candle_core::Result<Tensor> {
+    pub fn of(&self, times: &Times, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         let values: Vec<f64> = match &self.frequencies {
             None => times.values().to_vec(),
             Some(frequencies) => times
@@ -69,7 +69,7 @@ impl TimeFeatures {
                 .flat_map(|(sin, cos)| [sin, cos])
                 .collect(),
         };
-        matrix(values, (times.len(), self.width()), dtype)
+        matrix(values, (times.len(), self.width()), dtype, device)
     }
 
     /// The derivative of [`TimeFeatures::of`] where each time moves at its rate `dt`, `[B, width]`:
@@ -82,6 +82,7 @@ impl TimeFeatures {
         times: &Times,
         rates: &Times,
         dtype: DType,
+        device: &Device,
     ) -> candle_core::Result<Tensor> {
         if rates.len() != times.len() {
             candle_core::bail!("{} rates of {} times", rates.len(), times.len());
@@ -102,17 +103,22 @@ impl TimeFeatures {
                 .flat_map(|(sin, cos)| [sin, cos])
                 .collect(),
         };
-        matrix(values, (times.len(), self.width()), dtype)
+        matrix(values, (times.len(), self.width()), dtype, device)
     }
 }
 
 /// Rows of numbers formed in f64, in the precision asked for.
-fn matrix(values: Vec<f64>, shape: (usize, usize), dtype: DType) -> candle_core::Result<Tensor> {
+fn matrix(
+    values: Vec<f64>,
+    shape: (usize, usize),
+    dtype: DType,
+    device: &Device,
+) -> candle_core::Result<Tensor> {
     if dtype == DType::F32 {
         let narrow: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-        return Tensor::from_vec(narrow, shape, &Device::Cpu);
+        return Tensor::from_vec(narrow, shape, device);
     }
-    Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)
+    Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
 }
 
 #[cfg(test)]
@@ -123,8 +129,11 @@ mod tests {
     fn fourier_features_are_sine_and_cosine_of_their_frequencies() {
         let features =
             TimeFeaturesConfig::Fourier { pairs: 3, lowest: 0.5, highest: 8.0 }.build().unwrap();
-        let got =
-            features.of(&Times::new(vec![0.25]), DType::F64).unwrap().to_vec2::<f64>().unwrap();
+        let got = features
+            .of(&Times::new(vec![0.25]), DType::F64, &Device::Cpu)
+            .unwrap()
+            .to_vec2::<f64>()
+            .unwrap();
         for (i, f) in [0.5, 2.0, 8.0].iter().enumerate() {
             let angle = std::f64::consts::TAU * f * 0.25;
             assert!((got[0][2 * i] - angle.sin()).abs() < 1e-12);
@@ -142,14 +151,17 @@ mod tests {
         for config in [TimeFeaturesConfig::Raw, fourier] {
             let features = config.build().unwrap();
             let (t, rates) = ([0.25, 0.8], Times::new(vec![1.0, -2.0]));
-            let tangent = features.tangent(&Times::new(t.into()), &rates, DType::F64).unwrap();
+            let tangent =
+                features.tangent(&Times::new(t.into()), &rates, DType::F64, &Device::Cpu).unwrap();
             let at = |h: f64| {
                 let moved = t.iter().zip(rates.values()).map(|(t, rate)| t + h * rate).collect();
-                features.of(&Times::new(moved), DType::F64).unwrap()
+                features.of(&Times::new(moved), DType::F64, &Device::Cpu).unwrap()
             };
             let slope = ((at(1e-6) - at(-1e-6)).unwrap() / 2e-6).unwrap();
             crate::testing::assert_close("tangent", &tangent, &slope, 1e-7);
-            let error = features.tangent(&Times::all(3, 0.5), &rates, DType::F64).unwrap_err();
+            let error = features
+                .tangent(&Times::all(3, 0.5), &rates, DType::F64, &Device::Cpu)
+                .unwrap_err();
             assert!(error.to_string().contains("2 rates of 3 times"), "{error}");
         }
     }

@@ -116,7 +116,7 @@ impl SavedState {
 
     /// Adds weights, moments and averages.
     pub(crate) fn capture(&mut self, adam: &AdamW, names: &[String]) -> langevin_core::Result<()> {
-        for ((name, var), state) in names.iter().zip(adam.vars()).zip(&adam.states) {
+        for ((name, var), state) in names.iter().zip(adam.masters()).zip(&adam.states) {
             self.tensors.insert(format!("weights/{name}"), var.as_tensor().copy()?.detach());
             macro_rules! memory {
                 ($state:expr) => {{

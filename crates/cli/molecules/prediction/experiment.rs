@@ -139,7 +139,9 @@ mod tests {
         let text = include_str!("../../../../configs/molecules/qm9_properties.toml");
         let published: PredictorExperiment = toml::from_str(text).unwrap();
         published.plan().unwrap();
-        let (shipped, _) = shipped::read_predictor(Path::new("qm9_properties")).unwrap();
+        let (shipped, _) =
+            shipped::read_predictor(Path::new("qm9_properties"), &candle_core::Device::Cpu)
+                .unwrap();
         let [published, shipped] =
             [&published, &shipped.experiment].map(|own| toml::to_string(own).unwrap());
         assert_eq!(published, shipped);

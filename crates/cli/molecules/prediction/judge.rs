@@ -27,7 +27,7 @@ impl Judge {
     /// # Errors
     /// If it is none, does not know one of these or an element that `trained` makes, or has another unit.
     pub fn read(path: &Path, trained: &Trained, asked: &[usize]) -> Result<Self> {
-        let (predictor, hash) = shipped::read_predictor(path)?;
+        let (predictor, hash) = shipped::read_predictor(path, &trained.device)?;
         let own = &predictor.domain.molecules;
         let stranger =
             trained.domain.elements.iter().find(|element| !own.elements.contains(element));

@@ -8,6 +8,7 @@ use langevin_molecules::property::Property;
 use langevin_molecules::record::Molecule;
 
 use super::predictor::{means, with_prediction};
+use crate::device::DeviceOptions;
 use crate::molecules::sample::with_bonds_if_held;
 use crate::molecules::{read, require_elements, shipped};
 use crate::options::RunOptions;
@@ -34,6 +35,8 @@ pub struct PredictArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -46,7 +49,7 @@ impl PredictArgs {
         let pool = threads::pool(self.options.threads)?;
         refuse_existing(&self.out, self.force)?;
         check_molecule_target(&self.out).map_err(bad_input)?;
-        let (predictor, hash) = shipped::read_predictor(&self.model)?;
+        let (predictor, hash) = shipped::read_predictor(&self.model, &self.device.open()?)?;
         let molecules = read(&self.file)?;
         require_elements(&predictor.domain.molecules, &molecules, &self.file)?;
         let bar = SharedProgress::new("predict", molecules.len() as u64, self.options.quiet);

@@ -162,7 +162,7 @@ impl RequestArgs {
 
 /// The model in `path`, to be guided away from by `trained`.
 fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
-    let (weaker, _) = shipped::read(path)?;
+    let (weaker, _) = shipped::read(path, &trained.device)?;
     let alike = |a: &Trained, b: &Trained| {
         let (a_method, b_method) = (&a.experiment.method, &b.experiment.method);
         (&a.domain, &a_method.path) == (&b.domain, &b_method.path)

@@ -140,7 +140,7 @@ impl GuidanceArgs {
             }
             return Ok(Some((rule, None)));
         };
-        let (weaker, _) = Trained::read(path)?;
+        let (weaker, _) = Trained::read(path, &trained.device)?;
         if weaker.domain != trained.domain
             || weaker.experiment.method.path != trained.experiment.method.path
             || weaker.experiment.data.classes != trained.experiment.data.classes

@@ -2,6 +2,7 @@
 
 mod passes;
 
+use crate::composed;
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -16,9 +17,12 @@ use passes::{Attention, Sizes};
 /// - `scale`: usually `1/√d`
 ///
 /// # Errors
-/// If shapes or element types do not fit, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, or a tensor is not f32 or f64.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
     let op = Attention { sizes: sizes(q, k, v)?, scale };
+    if composed::elsewhere(q) {
+        return composed::attention(q, k, v, scale);
+    }
     q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
 }
 
@@ -51,6 +55,10 @@ pub fn attention_dual(
     }
     let op = Attention { sizes: sizes(q, k, v)?, scale };
     let value = attention(q, k, v, scale)?;
+    if composed::elsewhere(q) {
+        let tangent = composed::attention_tangent([q, k, v], [dq, dk, dv], scale)?;
+        return Ok((value, tangent));
+    }
     let own = |t: &Tensor| t.detach().contiguous();
     let x = [own(q)?, own(k)?, own(v)?];
     let d = [own(dq)?, own(dk)?, own(dv)?];

@@ -3,6 +3,7 @@
 mod passes;
 mod patches;
 
+use crate::composed;
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -26,7 +27,7 @@ pub struct Conv2d {
 /// - returns `[B, O, (H + 2·padding − h)/stride + 1, (W + 2·padding − w)/stride + 1]`
 ///
 /// # Errors
-/// If shapes or element types do not fit, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, or a tensor is not f32 or f64.
 pub fn conv2d(x: &Tensor, w: &Tensor, b: Option<&Tensor>, conv: Conv2d) -> Result<Tensor> {
     same_dtype(x, w)?;
     let ((_, channels, height, width), (outs, w_channels, kh, kw)) = (x.dims4()?, w.dims4()?);
@@ -45,6 +46,9 @@ pub fn conv2d(x: &Tensor, w: &Tensor, b: Option<&Tensor>, conv: Conv2d) -> Resul
         }
         None => Tensor::zeros(outs, x.dtype(), x.device())?,
     };
+    if composed::elsewhere(x) {
+        return composed::conv2d(x, w, &b, conv);
+    }
     x.contiguous()?.apply_op3(&w.contiguous()?, &b, conv)
 }
 

@@ -2,6 +2,7 @@
 
 use super::passes::{Multiply, Sizes, column_sums, forward, input_gradient, weight_gradient};
 use crate::activation::Activation;
+use crate::composed;
 use crate::isa::dispatch;
 use crate::parallel::{Shared, for_blocks, unwritten};
 use crate::real::Real;
@@ -15,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 /// - `x`: `[.., in]`; `w`: `[out, in]`; `b`: `[out]`; returns `[.., out]`
 ///
 /// # Errors
-/// If shapes or element types do not fit, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, or a tensor is not f32 or f64.
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
     linear_act(x, w, b, Activation::Identity)
 }
@@ -33,6 +34,10 @@ pub fn linear_act(
     b: Option<&Tensor>,
     activation: Activation,
 ) -> Result<Tensor> {
+    sizes(x, w, b)?;
+    if composed::elsewhere(x) {
+        return composed::linear_act(x, w, b, activation);
+    }
     let tracked = [Some(x), Some(w), b].into_iter().flatten().any(wants_gradient);
     fn run<T: Real>(
         x: &Tensor,
@@ -74,6 +79,10 @@ pub fn linear_act_dual(
         bail!("shapes differ: x {:?}, dx {:?}", x.dims(), dx.dims());
     }
     same_dtype(x, dx)?;
+    if composed::elsewhere(x) {
+        let y = linear_act(x, w, b, activation)?;
+        return Ok((y, composed::linear_tangent((x, dx), w, b, activation)?));
+    }
     fn run<T: Real>(
         x: &Tensor,
         dx: &Tensor,

@@ -2,6 +2,7 @@
 
 use super::softmax::block_rows;
 use crate::activation::{each_vector, load, store};
+use crate::composed;
 use crate::isa::{Kernel, dispatch};
 use crate::linear::passes::merge;
 use crate::parallel::{Shared, for_blocks, map_blocks, unwritten};
@@ -18,7 +19,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 /// - `x`: `[.., n]`; `w`, `b`: `[n]`, absent meaning 1 and 0; returns the shape of `x`
 ///
 /// # Errors
-/// If shapes or element types do not fit, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, or a tensor is not f32 or f64.
 pub fn layer_norm(x: &Tensor, w: Option<&Tensor>, b: Option<&Tensor>, eps: f64) -> Result<Tensor> {
     apply(x, w, b, Norm { centred: true, eps })
 }
@@ -101,6 +102,9 @@ fn weights(x: &Tensor, w: Option<&Tensor>, b: Option<&Tensor>) -> Result<(Tensor
 fn apply(x: &Tensor, w: Option<&Tensor>, b: Option<&Tensor>, norm: Norm) -> Result<Tensor> {
     same_dtype(x, x)?;
     let (w, b) = weights(x, w, b)?;
+    if composed::elsewhere(x) {
+        return composed::layer_or_rms_norm(x, (&w, &b), norm.centred, norm.eps);
+    }
     x.contiguous()?.apply_op3(&w, &b, norm)
 }
 
@@ -115,6 +119,10 @@ fn dual(
         bail!("shapes differ: x {:?}, dx {:?}", x.dims(), dx.dims());
     }
     let (w, b) = weights(x, w, b)?;
+    if composed::elsewhere(x) {
+        let y = composed::layer_or_rms_norm(x, (&w, &b), norm.centred, norm.eps)?;
+        return Ok((y, composed::norm_tangent((x, dx), &w, norm.centred, norm.eps)?));
+    }
     let x = x.contiguous()?;
     let y = x.apply_op3(&w, &b, norm)?;
     let tangent = by_dtype!(same_dtype(&x, dx)?, tangent(norm, &x, &dx.contiguous()?, &w))?;

@@ -1,6 +1,7 @@
 //! Softmax over the last dimension.
 
 use crate::activation::{each_vector, load, store};
+use crate::composed;
 use crate::isa::{Kernel, dispatch};
 use crate::math;
 use crate::parallel::{Shared, for_blocks, unwritten};
@@ -16,10 +17,13 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 /// A logit of −∞ gets exactly 0; a row of −∞ only gives NaN.
 ///
 /// # Errors
-/// If `x` is not f32 or f64 on the CPU, or is a scalar.
+/// If `x` is not f32 or f64, or is a scalar.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
     rows_of(x)?;
     same_dtype(x, x)?;
+    if composed::elsewhere(x) {
+        return composed::softmax(x);
+    }
     x.contiguous()?.apply_op1(Softmax)
 }
 
@@ -32,6 +36,10 @@ pub fn softmax_dual(x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
         bail!("shapes differ: x {:?}, dx {:?}", x.dims(), dx.dims());
     }
     let y = softmax(x)?;
+    if composed::elsewhere(x) {
+        let tangent = composed::softmax_tangent(&y, dx)?;
+        return Ok((y, tangent));
+    }
     // The Jacobian diag(y) − y yᵀ is symmetric: tangent and adjoint are the same map.
     let tangent = by_dtype!(same_dtype(x, dx)?, jacobian_times(&y, &dx.contiguous()?))?;
     Ok((y, tangent))

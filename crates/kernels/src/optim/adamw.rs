@@ -8,7 +8,7 @@ use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, slice_of};
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use std::sync::Mutex;
 
 /// What the optimiser remembers of one parameter.
@@ -33,6 +33,8 @@ pub struct ParamState<T> {
 
 /// AdamW over a list of parameters, with gradient clipping and moving averages.
 ///
+/// It steps on the CPU wherever the parameters lie, so that a run goes on on any device.
+///
 /// The whole state is in public fields: copy them out to save, put them back to go on with the
 /// same bits.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct AdamW {
     /// Per parameter, in the order given to [`AdamW::new`].
     pub states: Vec<Moments>,
     vars: Vec<Var>,
+    /// The parameters on the CPU, where they are stepped: themselves if they lie there.
+    masters: Vec<Var>,
     averages: usize,
 }
 
@@ -58,7 +62,7 @@ impl AdamW {
     /// No moments yet; each average starts at the parameter's value.
     ///
     /// # Errors
-    /// If a parameter is not f32 or f64 on the CPU.
+    /// If a parameter is not f32 or f64.
     pub fn new(vars: Vec<Var>, averages: usize) -> Result<Self> {
         fn fresh<T: Real>(var: &Var, averages: usize) -> Result<ParamState<T>> {
             let view = View::of(var)?;
@@ -66,7 +70,8 @@ impl AdamW {
             let zeros = vec![T::ZERO; values.len()];
             Ok(ParamState { m: zeros.clone(), v: zeros, ema: vec![values.to_vec(); averages] })
         }
-        let states = vars
+        let masters = vars.iter().map(on_cpu).collect::<Result<Vec<_>>>()?;
+        let states = masters
             .iter()
             .map(|var| match var.dtype() {
                 DType::F32 => fresh(var, averages).map(Moments::F32),
@@ -74,12 +79,26 @@ impl AdamW {
                 other => bail!("AdamW takes f32 or f64 parameters, got {other:?}"),
             })
             .collect::<Result<_>>()?;
-        Ok(Self { step: 0, states, vars, averages })
+        Ok(Self { step: 0, states, vars, masters, averages })
     }
 
     /// The parameters, in order.
     pub fn vars(&self) -> &[Var] {
         &self.vars
+    }
+
+    /// Their values on the CPU, in order.
+    pub fn masters(&self) -> &[Var] {
+        &self.masters
+    }
+
+    /// Takes over values that parameters were given from outside.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn reload(&mut self) -> Result<()> {
+        self.masters = self.vars.iter().map(on_cpu).collect::<Result<_>>()?;
+        Ok(())
     }
 
     /// One step: clip to `max_norm`, AdamW in place, then `ema ← decay · ema + (1 − decay) · θ`.
@@ -123,7 +142,7 @@ impl AdamW {
         }
         let grads: Vec<Option<Tensor>> = grads
             .iter()
-            .map(|g| g.as_ref().map(Tensor::contiguous).transpose())
+            .map(|g| g.as_ref().map(|g| g.to_device(&Device::Cpu)?.contiguous()).transpose())
             .collect::<Result<_>>()?;
         let grad_norm = global_norm(&grads)?;
         // As torch.nn.utils.clip_grad_norm_: 1e-6 guards the division.
@@ -134,7 +153,7 @@ impl AdamW {
         }
         self.step += 1;
         let scalars = Scalars::at_step(params, clip, self.step);
-        for ((var, state), grad) in self.vars.iter().zip(&mut self.states).zip(&grads) {
+        for ((var, state), grad) in self.masters.iter().zip(&mut self.states).zip(&grads) {
             if let Some(grad) = grad
                 && (grad.dims() != var.dims() || grad.dtype() != var.dtype())
             {
@@ -145,8 +164,21 @@ impl AdamW {
                 Moments::F64(state) => update(var, grad.as_ref(), state, scalars, decays)?,
             }
         }
+        for (var, master) in self.vars.iter().zip(&self.masters) {
+            if !var.device().is_cpu() {
+                var.set(&master.to_device(var.device())?)?;
+            }
+        }
         Ok(info)
     }
+}
+
+/// The variable itself, or a copy where it lies elsewhere.
+fn on_cpu(var: &Var) -> Result<Var> {
+    if var.device().is_cpu() {
+        return Ok(var.clone());
+    }
+    Var::from_tensor(&var.as_tensor().to_device(&Device::Cpu)?)
 }
 
 /// Writes a parameter's storage in place.

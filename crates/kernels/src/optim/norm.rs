@@ -11,7 +11,7 @@ use candle_core::{Result, Tensor};
 /// Euclidean norm of a list of tensors: f64 sums over blocks of 16 384, added in order.
 ///
 /// # Errors
-/// If a tensor is not f32 or f64 on the CPU.
+/// If a tensor is not f32 or f64.
 pub fn global_norm(tensors: &[Option<Tensor>]) -> Result<f64> {
     fn squares<T: Real>(tensor: &Tensor) -> Result<f64> {
         let view = View::of(tensor)?;

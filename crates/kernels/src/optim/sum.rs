@@ -16,7 +16,7 @@ use crate::tensor::{View, by_dtype, tensor};
 /// - parts of equally many parameters, whose gradients have one shape each
 ///
 /// # Errors
-/// If shapes or element types differ, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types differ, or a tensor is not f32 or f64.
 pub fn sum_in_order(parts: Vec<Vec<Option<Tensor>>>) -> Result<Vec<Option<Tensor>>> {
     let count = parts.first().map_or(0, Vec::len);
     if parts.iter().any(|part| part.len() != count) {

@@ -1,6 +1,7 @@
 //! Where messages point: sums of a pair's scalars along its directions.
 
 use crate::activation::{each_vector, load, store};
+use crate::composed;
 use crate::isa::{Kernel, dispatch};
 use crate::parallel::{Shared, for_blocks, unwritten};
 use crate::real::Real;
@@ -14,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 /// - `scalars`: `[B, n, n, S]`; `directions`: `[B, n, n, D]`; `axes`: S numbers below D; returns `[B, n, S]`
 ///
 /// # Errors
-/// If shapes or element types do not fit, there are no scalars, an axis is not below D, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, there are no scalars, an axis is not below D, or a tensor is not f32 or f64.
 pub fn directed_sums(scalars: &Tensor, directions: &Tensor, axes: &[usize]) -> Result<Tensor> {
     let (dims, others) = (scalars.dims4()?, directions.dims4()?);
     if (dims.0, dims.1, dims.2) != (others.0, others.1, others.2) || dims.1 != dims.2 {
@@ -24,6 +25,9 @@ pub fn directed_sums(scalars: &Tensor, directions: &Tensor, axes: &[usize]) -> R
         bail!("axes {axes:?} for {} scalars and {} directions", dims.3, others.3);
     }
     same_dtype(scalars, directions)?;
+    if composed::elsewhere(scalars) {
+        return composed::directed_sums(scalars, directions, axes);
+    }
     let op = Directed { axes: axes.into() };
     scalars.contiguous()?.apply_op2(&directions.contiguous()?, op)
 }

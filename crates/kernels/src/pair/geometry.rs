@@ -1,5 +1,6 @@
 //! The two places where an E(n)-equivariant layer meets coordinates.
 
+use crate::composed;
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
@@ -11,10 +12,13 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 /// - `x`: `[B, n, D]`; returns `[B, n, n, 1]`, the unit of `x` squared
 ///
 /// # Errors
-/// If `x` is not of that shape, or not f32 or f64 on the CPU.
+/// If `x` is not of that shape, or not f32 or f64.
 pub fn squared_distances(x: &Tensor) -> Result<Tensor> {
     x.dims3()?;
     same_dtype(x, x)?;
+    if composed::elsewhere(x) {
+        return composed::squared_distances(x);
+    }
     x.contiguous()?.apply_op1(SquaredDistances)
 }
 
@@ -41,6 +45,9 @@ pub fn squared_distances_dual(x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor
     }
     check(x, dx)?;
     let d2 = squared_distances(x)?;
+    if composed::elsewhere(x) {
+        return Ok((d2, composed::squared_distances_tangent(x, dx)?));
+    }
     Ok((d2, by_dtype!(x.dtype(), run(&x.contiguous()?, &dx.contiguous()?))?))
 }
 
@@ -53,12 +60,15 @@ pub fn squared_distances_dual(x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor
 /// - `x`: `[B, n, D]`; `phi`: `[B, n, n, 1]`; returns `[B, n, D]`
 ///
 /// # Errors
-/// If shapes or element types do not fit, or a tensor is not f32 or f64 on the CPU.
+/// If shapes or element types do not fit, or a tensor is not f32 or f64.
 pub fn displacement_sum(x: &Tensor, phi: &Tensor, offset: f64, eps: f64) -> Result<Tensor> {
     let (batch, n, _) = x.dims3()?;
     same_dtype(x, phi)?;
     if phi.dims() != [batch, n, n, 1] {
         bail!("phi has shape {:?}, expected {:?}", phi.dims(), [batch, n, n, 1]);
+    }
+    if composed::elsewhere(x) {
+        return composed::displacement_sum(x, phi, offset, eps);
     }
     x.contiguous()?.apply_op2(&phi.contiguous()?, Displacement { offset, eps })
 }
@@ -107,6 +117,10 @@ pub fn displacement_sum_dual(
     check(phi, dphi)?;
     let op = Displacement { offset, eps };
     let value = displacement_sum(x, phi, offset, eps)?;
+    if composed::elsewhere(x) {
+        let tangent = composed::displacement_tangent((x, dx), (phi, dphi), offset, eps)?;
+        return Ok((value, tangent));
+    }
     let own = |t: &Tensor| t.detach().contiguous();
     let tangent = by_dtype!(x.dtype(), run(op, &own(x)?, &own(dx)?, &own(phi)?, &own(dphi)?))?;
     Ok((value, tangent))

@@ -6,6 +6,7 @@ use super::passes::Context;
 use super::shape::Shape;
 use super::tangent::{Tangents, tangent};
 use crate::activation::Activation;
+use crate::composed;
 use crate::parallel::unwritten;
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, same_dtype, slice_of, tensor, wants_gradient};
@@ -50,7 +51,7 @@ pub struct PairOutput {
 /// - `a`, `b`: `[B, n, H]`; `e`: `[B, n, n, K]`; weights as in [`PairWeights`]
 ///
 /// # Errors
-/// If shapes or element types do not fit, a tensor is not f32 or f64 on the CPU, or neither the
+/// If shapes or element types do not fit, a tensor is not f32 or f64, or neither the
 /// sum nor the head is asked for.
 pub fn pair_block(
     a: &Tensor,
@@ -59,6 +60,10 @@ pub fn pair_block(
     weights: &PairWeights,
     activation: Activation,
 ) -> Result<PairOutput> {
+    if composed::elsewhere(a) {
+        checked(a, b, e, weights)?;
+        return composed::pair_block([a, b, e], weights, activation);
+    }
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
     record(op, &ab, &e, &w, KEPT)
 }
@@ -128,6 +133,11 @@ pub fn pair_block_dual(
         let head = (s > 0).then(|| tensor(head, op.shape.head_dims())).transpose()?;
         Ok(PairOutput { sum, head })
     }
+    if composed::elsewhere(a) {
+        let value = pair_block(a, b, e, weights, activation)?;
+        let d = composed::pair_tangent([a, b, e], [da, db, de], weights, activation)?;
+        return Ok((value, d));
+    }
     let (op, ab, e, w) = prepare(a, b, e, weights, activation)?;
     let value = record(op, &ab, &e, &w, KEPT)?;
     let dab = Tensor::cat(&[da.detach(), db.detach()], 0)?;
@@ -136,7 +146,7 @@ pub fn pair_block_dual(
     Ok((value, d))
 }
 
-/// Checks shapes; candle's nodes take three inputs, so `[a; b]` and all weights are joined first.
+/// candle's nodes take three inputs, so `[a; b]` and all weights are joined first.
 pub(super) fn prepare(
     a: &Tensor,
     b: &Tensor,
@@ -144,6 +154,19 @@ pub(super) fn prepare(
     weights: &PairWeights,
     activation: Activation,
 ) -> Result<(Pair, Tensor, Tensor, Tensor)> {
+    let (shape, parts) = checked(a, b, e, weights)?;
+    let flat = parts.iter().map(|part| part.flatten_all()).collect::<Result<Vec<_>>>()?;
+    let w = Tensor::cat(&flat, 0)?;
+    Ok((Pair { shape, activation }, Tensor::cat(&[a, b], 0)?, e.contiguous()?, w))
+}
+
+/// Sizes and weights in order, if shapes and element types fit.
+fn checked<'a>(
+    a: &Tensor,
+    b: &Tensor,
+    e: &Tensor,
+    weights: &'a PairWeights,
+) -> Result<(Shape, Vec<&'a Tensor>)> {
     let (batch, n, h) = a.dims3()?;
     let (e_batch, e_n, e_m, k) = e.dims4()?;
     if b.dims() != a.dims() || (e_batch, e_n, e_m) != (batch, n, n) {
@@ -174,9 +197,7 @@ pub(super) fn prepare(
     if s == 0 && !weights.sum {
         bail!("a pair block needs a sum or a head");
     }
-    let flat = parts.iter().map(|(_, p, _)| p.flatten_all()).collect::<Result<Vec<_>>>()?;
-    let w = Tensor::cat(&flat, 0)?;
-    Ok((Pair { shape, activation }, Tensor::cat(&[a, b], 0)?, e.contiguous()?, w))
+    Ok((shape, parts.into_iter().map(|(_, part, _)| part).collect()))
 }
 
 #[derive(Clone, Copy)]

@@ -3,9 +3,10 @@
 use super::op::{KEPT, prepare, record};
 use super::{PairOutput, PairWeights, pair_block, pair_block_dual};
 use crate::activation::Activation;
+use crate::composed;
 use crate::isa::on_each;
 use crate::testing::*;
-use candle_core::{D, DType, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 
 /// Inputs and weights in the order a, b, e, C, b1, W2, b2, w_g, b_g, W3, b3.
 fn inputs(batch: usize, n: usize, h: usize, k: usize, s: usize) -> Vec<Tensor> {
@@ -44,23 +45,6 @@ fn joined(out: PairOutput) -> Result<Tensor> {
     Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
 }
 
-/// Everything of size n² H, by candle's own operations.
-fn plain(t: &[Tensor], gate: bool) -> Result<(Tensor, Tensor)> {
-    let n = t[0].dim(1)?;
-    let z = t[2].broadcast_matmul(&t[3])?.broadcast_add(&t[4])?;
-    let z = z.broadcast_add(&t[0].unsqueeze(2)?)?.broadcast_add(&t[1].unsqueeze(1)?)?;
-    let m = z.silu()?.broadcast_matmul(&t[5].t()?)?.broadcast_add(&t[6])?.silu()?;
-    let head = m.broadcast_matmul(&t[9].t()?)?.broadcast_add(&t[10])?;
-    let off = (1.0 - Tensor::eye(n, t[0].dtype(), t[0].device())?)?.reshape((1, n, n, 1))?;
-    let head = head.broadcast_mul(&off)?;
-    let mut weight = off;
-    if gate {
-        let s = m.broadcast_mul(&t[7])?.sum_keepdim(D::Minus1)?.broadcast_add(&t[8])?;
-        weight = weight.broadcast_mul(&(s.neg()?.exp()? + 1.0)?.recip()?)?;
-    }
-    Ok((m.broadcast_mul(&weight)?.sum(2)?, head))
-}
-
 /// Sizes at which features, scalars or both pass through products.
 const MANY: [(usize, usize, usize, usize, usize); 4] =
     [(2, 5, 11, 17, 9), (1, 110, 4, 9, 1), (2, 4, 8, 2, 12), (1, 1, 4, 8, 8)];
@@ -75,15 +59,10 @@ fn values_are_candles() {
         {
             let t = inputs(batch, n, h, k, s);
             for gate in [false, true] {
-                let (sum, head) = plain(&t, gate).unwrap();
-                let out = pair_block(
-                    &t[0],
-                    &t[1],
-                    &t[2],
-                    &weights(&t, gate, true, true),
-                    Activation::Silu,
-                )
-                .unwrap();
+                let (w, silu) = (weights(&t, gate, true, true), Activation::Silu);
+                let plain = composed::pair_block([&t[0], &t[1], &t[2]], &w, silu).unwrap();
+                let (sum, head) = (plain.sum.unwrap(), plain.head.unwrap());
+                let out = pair_block(&t[0], &t[1], &t[2], &w, silu).unwrap();
                 assert_close("sum", &out.sum.unwrap(), &sum, 1e-12);
                 assert_close("head", &out.head.unwrap(), &head, 1e-12);
                 let single: Vec<Tensor> =

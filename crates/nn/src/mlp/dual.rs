@@ -67,9 +67,10 @@ impl Mlp {
                 }
             }
         }
-        columns.push(self.time.tangent(t, dt, self.dtype)?);
+        let device = x.part(0).device();
+        columns.push(self.time.tangent(t, dt, self.dtype, device)?);
         if self.two_times {
-            columns.push(self.time.tangent(s, ds, self.dtype)?);
+            columns.push(self.time.tangent(s, ds, self.dtype, device)?);
         }
         if let Some(input) = condition.input(self.dtype)? {
             columns.push(input.zeros_like()?);

@@ -129,9 +129,10 @@ impl Mlp {
                 hot.to_dtype(self.dtype)?.flatten_from(1)?
             });
         }
-        columns.push(self.time.of(t, self.dtype)?);
+        let device = x.part(0).device();
+        columns.push(self.time.of(t, self.dtype, device)?);
         if self.two_times {
-            columns.push(self.time.of(s, self.dtype)?);
+            columns.push(self.time.of(s, self.dtype, device)?);
         }
         columns.extend(condition.input(self.dtype)?);
         Ok(Tensor::cat(&columns, 1)?)

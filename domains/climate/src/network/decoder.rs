@@ -1,6 +1,6 @@
 //! The perceptron of a fine cell.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use langevin_core::Result;
 use langevin_kernels::Activation;
 use langevin_nn::{Builder, Conv2d, Init, Layer, Linear};
@@ -70,6 +70,6 @@ fn places(maps: &Maps, like: &Tensor) -> Result<Tensor> {
         values.extend(maps.y.places.iter().flat_map(|place| std::iter::repeat_n(place[k], width)));
         (0..height).for_each(|_| values.extend(maps.x.places.iter().map(|place| place[k])));
     }
-    let places = Tensor::from_vec(values, (1, PLACES, height, width), &Device::Cpu)?;
+    let places = Tensor::from_vec(values, (1, PLACES, height, width), like.device())?;
     Ok(places.to_dtype(like.dtype())?.broadcast_as((batch, PLACES, height, width))?.contiguous()?)
 }

@@ -175,7 +175,7 @@ impl NeuralField {
         };
         let sizes = sizes.to_dtype(self.dtype)?;
         let factors = (sizes.ones_like()? * factor.ln())?;
-        let x = Tensor::cat(&[&sizes, &factors, &self.time.of(t, self.dtype)?], 1)?;
+        let x = Tensor::cat(&[&sizes, &factors, &self.time.of(t, self.dtype, sizes.device())?], 1)?;
         Ok(self.told[1].forward(&self.told[0].forward(&x)?)?)
     }
 

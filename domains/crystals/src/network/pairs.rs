@@ -1,6 +1,6 @@
 //! What a network sees of a pair of atoms in a crystal.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use langevin_nn::radial_basis;
 
 use crate::space::CellLaw;
@@ -71,7 +71,7 @@ fn nearest_squared(delta: &Tensor, gram: &Tensor) -> Result<Tensor> {
     let (batch, n, _, _) = delta.dims4()?;
     let shift = |i: usize| [i / 9, i / 3 % 3, i % 3].map(|x| x as f64 - 1.0);
     let shifts: Vec<f64> = (0..27).flat_map(shift).collect();
-    let shifts = Tensor::from_vec(shifts, (27, 3), &Device::Cpu)?.to_dtype(delta.dtype())?;
+    let shifts = Tensor::from_vec(shifts, (27, 3), delta.device())?.to_dtype(delta.dtype())?;
     let rows = delta.reshape((batch, n * n, 3))?;
     let along = rows.matmul(gram)?;
     let own = (&along * &rows)?.sum_keepdim(2)?;
@@ -99,7 +99,7 @@ pub(super) fn gram(cells: &Tensor, law: &CellLaw, atoms: usize) -> Result<Tensor
     let (batch, _) = cells.dims2()?;
     let base = law.coordinates([0.0; 6], atoms);
     let tensor = |x: Vec<f64>, shape: &[usize]| {
-        Tensor::from_vec(x, shape, &Device::Cpu)?.to_dtype(cells.dtype())
+        Tensor::from_vec(x, shape, cells.device())?.to_dtype(cells.dtype())
     };
     let sum = |j: usize| (0..6).map(|i| base[i] * BASIS[i][j]).sum::<f64>();
     let rows = (0..6).flat_map(|i| BASIS[i].map(|x| x * law.deviation[i]));
@@ -107,7 +107,7 @@ pub(super) fn gram(cells: &Tensor, law: &CellLaw, atoms: usize) -> Result<Tensor
     let s = cells.matmul(&rows)?.broadcast_add(&mean)?.reshape((batch, 3, 3))?;
     // exp by Taylor's series of 2 S/2⁶, then six squarings: below 1e-9 for cells of edges up to 50 Å.
     let x = (s * (2.0 / 64.0))?;
-    let unit = Tensor::eye(3, DType::F32, &Device::Cpu)?.to_dtype(cells.dtype())?;
+    let unit = Tensor::eye(3, DType::F32, cells.device())?.to_dtype(cells.dtype())?;
     let unit = unit.broadcast_left(batch)?.contiguous()?;
     let mut exp = unit.clone();
     for order in (1..=6).rev() {
@@ -123,6 +123,7 @@ pub(super) fn gram(cells: &Tensor, law: &CellLaw, atoms: usize) -> Result<Tensor
 mod tests {
     use super::*;
     use crate::lattice::Lattice;
+    use candle_core::Device;
 
     /// Distances are those of a search over 125 images, cells those of the chart.
     #[test]

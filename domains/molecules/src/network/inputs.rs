@@ -1,6 +1,6 @@
 //! What a network is told of every atom before it looks at pairs.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use langevin_core::{Condition, Times};
 use langevin_nn::{TimeFeatures, to_points};
 
@@ -9,10 +9,10 @@ pub(super) fn shared(
     time: &TimeFeatures,
     t: &Times,
     condition: &Condition,
-    atoms: usize,
-    dtype: DType,
+    (atoms, dtype): (usize, DType),
+    device: &Device,
 ) -> langevin_core::Result<Tensor> {
-    let mut features = time.of(t, dtype)?;
+    let mut features = time.of(t, dtype, device)?;
     if let Some(condition) = condition.input(dtype)? {
         features = Tensor::cat(&[&features, &condition], 1)?;
     }

@@ -135,7 +135,7 @@ impl Trunk {
     ) -> langevin_core::Result<Seen> {
         let positions = x.part(0);
         let (_, n, _) = positions.dims3()?;
-        let told = to_points(&self.time.of(t, self.dtype)?, n)?;
+        let told = to_points(&self.time.of(t, self.dtype, positions.device())?, n)?;
         let asked = condition.input(self.dtype)?;
         let mut inputs = vec![one_hot(x.part(1), self.elements, self.dtype)?, told.clone()];
         let mut sets = vec![positions.clone(); self.config.sets];

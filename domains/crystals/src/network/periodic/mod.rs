@@ -4,7 +4,7 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use langevin_core::{Condition, Network, State, Times};
 use langevin_kernels::Activation;
 use langevin_nn::{
@@ -168,7 +168,7 @@ impl Periodic {
     /// What all atoms of a sample are told: time, cell, number of atoms; `[B, width]`.
     fn shared(&self, cell: &Tensor, t: &Times, atoms: usize) -> candle_core::Result<Tensor> {
         let size = (cell.narrow(1, 0, 1)?.zeros_like()? + (atoms as f64).ln())?;
-        Tensor::cat(&[&self.time.of(t, self.dtype)?, cell, &size], 1)
+        Tensor::cat(&[&self.time.of(t, self.dtype, cell.device())?, cell, &size], 1)
     }
 }
 
@@ -244,7 +244,7 @@ impl Network for Periodic {
                 (layer.forward(&h)? + weights.contiguous()?.matmul(&species)?)?
             }
             (Some(layer), None) => layer.forward(&h)?,
-            (None, _) => Tensor::zeros((batch, n, elements), self.dtype, &Device::Cpu)?,
+            (None, _) => Tensor::zeros((batch, n, elements), self.dtype, coords.device())?,
         };
         Ok(State::new(vec![moved, cell, logits]))
     }

@@ -1,5 +1,6 @@
 //! Symmetries and gradients of the network.
 
+use candle_core::Device;
 use langevin_core::rng::ids;
 use langevin_core::{Purpose, Rng, Seed};
 use langevin_nn::{ParamStore, TimeFeaturesConfig};

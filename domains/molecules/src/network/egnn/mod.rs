@@ -125,7 +125,7 @@ impl Network for Egnn {
     ) -> langevin_core::Result<State> {
         let positions = x.part(0);
         let (_, n, _) = positions.dims3()?;
-        let told = shared(&self.time, t, condition, n, self.dtype)?;
+        let told = shared(&self.time, t, condition, (n, self.dtype), positions.device())?;
         let own = match self.species {
             Species::Classes(elements) => (one_hot(x.part(1), elements, self.dtype)? / ONE_HOT)?,
             Species::Features(_) => x.part(1).clone(),

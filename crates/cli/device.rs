@@ -1,0 +1,78 @@
+//! Where networks work.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use candle_core::Device;
+
+use crate::refused;
+
+/// The option of every command that asks a network.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DeviceOptions {
+    /// Where networks work: cpu, cuda or cuda:I, the I-th NVIDIA GPU from 0.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+impl DeviceOptions {
+    /// The device.
+    ///
+    /// # Errors
+    /// If this machine or this program has none such.
+    pub fn open(&self) -> Result<Device> {
+        match self.device {
+            DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Cuda(index) => gpu(index),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum DeviceChoice {
+    #[default]
+    Cpu,
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("found {text:?}, allowed: cpu, cuda, or cuda:I with I from 0");
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| wrong()),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(index: usize) -> Result<Device> {
+    refused(format!(
+        "--device cuda:{index}: this program was built for the CPU alone: build it with `make cuda`, or leave --device out"
+    ))
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(index: usize) -> Result<Device> {
+    Device::new_cuda(index).or_else(|error| refused(format!("--device cuda:{index}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_have_names() {
+        let parse = |text: &str| text.parse::<DeviceChoice>();
+        assert_eq!(parse("cpu"), Ok(DeviceChoice::Cpu));
+        assert_eq!(parse("cuda"), Ok(DeviceChoice::Cuda(0)));
+        assert_eq!(parse("cuda:3"), Ok(DeviceChoice::Cuda(3)));
+        for text in ["gpu", "cuda:", "cuda:x", "cpu:0", "CUDA"] {
+            assert!(parse(text).unwrap_err().contains("allowed: cpu, cuda"), "{text}");
+        }
+    }
+}

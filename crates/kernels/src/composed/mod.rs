@@ -1,0 +1,46 @@
+//! What the fused operations mean, composed of candle's own: they run where tensors are not on the CPU, and check the
+//! kernels there.
+//!
+//! Shapes were checked by the callers. No operation here has a gradient of candle's that is wrong or slow on a GPU: rows
+//! are picked by products with matrices of ones and zeros, not by indices.
+
+mod attention;
+mod conv;
+mod geometry;
+mod linear;
+mod norm;
+mod pair;
+mod pointwise;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use attention::{attention, attention_tangent};
+pub(crate) use conv::conv2d;
+pub(crate) use geometry::{
+    along, directed_sums, displacement_sum, displacement_tangent, squared_distances,
+    squared_distances_tangent,
+};
+pub(crate) use linear::{linear_act, linear_tangent};
+pub(crate) use norm::{layer_or_rms_norm, norm_tangent, softmax, softmax_tangent};
+pub(crate) use pair::{pair_block, pair_tangent};
+pub(crate) use pointwise::{derivative, value};
+
+use candle_core::{Result, Tensor};
+
+/// Whether no kernel of this crate runs where `x` lies.
+pub(crate) fn elsewhere(x: &Tensor) -> bool {
+    !x.device().is_cpu()
+}
+
+/// `x wᵀ` of rows `[.., in]` with one matrix `[out, in]`, as one product.
+fn rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    let (rows, width) = crate::tensor::rows_of(x)?;
+    let mut dims = x.dims().to_vec();
+    *dims.last_mut().expect("rows have a last axis") = w.dim(0)?;
+    x.reshape((rows, width))?.matmul(&w.t()?)?.reshape(dims)
+}
+
+/// 1 for pairs `[1, n, n, 1]` of two points, 0 on the diagonal.
+fn of_two(n: usize, like: &Tensor) -> Result<Tensor> {
+    (1.0 - Tensor::eye(n, like.dtype(), like.device())?)?.reshape((1, n, n, 1))
+}
