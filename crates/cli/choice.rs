@@ -30,6 +30,11 @@ pub struct ChoiceArgs {
 }
 
 impl ChoiceArgs {
+    /// The same with `steps` steps.
+    pub fn with_steps(&self, steps: usize) -> Self {
+        Self { steps: Some(steps), ..self.clone() }
+    }
+
     /// Puts what was chosen in the place of the experiment's.
     ///
     /// # Errors

@@ -105,12 +105,20 @@ pub fn refused<T>(message: impl Into<String>) -> anyhow::Result<T> {
     Err(BadInput(message.into()).into())
 }
 
-/// Refuses to write over a file that stands at `path`, unless by `force`.
-pub fn refuse_existing(path: &Path, force: bool) -> anyhow::Result<()> {
+/// Makes sure that a file can be written at `path` before anything is computed: its folder is made, and what stands there
+/// is no folder, and no file unless by `force`.
+pub fn prepare_target(path: &Path, force: bool) -> anyhow::Result<()> {
+    let shown = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(Err(error)) = folder.map(std::fs::create_dir_all) {
+        return refused(format!("{shown}: cannot make its folder: {error}"));
+    }
+    if path.is_dir() {
+        return refused(format!("{shown} is a folder: choose a file"));
+    }
     if force || !path.exists() {
         return Ok(());
     }
-    let shown = path.display();
     refused(format!("{shown} exists: choose another file, or replace it with --force"))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use candle_core::Tensor;
 use langevin_train::{ModelFile, sha256};
 use serde::Serialize;
@@ -64,6 +64,12 @@ pub struct Model<E, D> {
     pub hash: String,
 }
 
+/// The kind of network that a config has.
+fn network_of(config: &str) -> Option<String> {
+    let config: toml::Table = config.parse().ok()?;
+    Some(config.get("network")?.get("kind")?.as_str()?.to_owned())
+}
+
 impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
     /// The model in `path`, which may be the file or the run directory that holds it.
     ///
@@ -83,7 +89,15 @@ impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
         let file = ModelFile::from_bytes(path, bytes).map_err(bad_input)?;
         let config = file.require(path, CONFIG).map_err(bad_input)?;
-        let experiment = crate::config_file::parse(config, path).map_err(bad_input)?;
+        let experiment = crate::config_file::parse(config, path).map_err(|error| {
+            let shown = path.display();
+            match network_of(config) {
+                Some(kind) => bad_input(anyhow!(
+                    "{shown}: a model with the network {kind}, not of this command: {error}"
+                )),
+                None => bad_input(error),
+            }
+        })?;
         let domain = file.require(path, DOMAIN).map_err(bad_input)?;
         let domain = serde_json::from_str(domain)
             .with_context(|| format!("{}: the domain's statistics", path.display()))

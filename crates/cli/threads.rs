@@ -6,6 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::refused;
+
+/// More than any machine has cores.
+const MOST: usize = 4096;
 /// Variables that candle reads once, at its first use.
 const CANDLE: [&str; 2] = ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"];
 /// Where the number asked for is kept across the restart.
@@ -20,6 +24,9 @@ const OURS: &str = "LANGEVIN_THREADS";
 /// # Errors
 /// If the program cannot be started again or the pool cannot be made.
 pub fn pool(asked: Option<NonZeroUsize>) -> Result<rayon::ThreadPool> {
+    if let Some(asked) = asked.filter(|asked| asked.get() > MOST) {
+        return refused(format!("--threads: found {asked}, allowed: 1 to {MOST}"));
+    }
     let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
     if !CANDLE.iter().all(|name| set(name)) {
         let program = std::env::current_exe().context("cannot find this program's own file")?;

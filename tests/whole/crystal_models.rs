@@ -144,6 +144,10 @@ fn constraints_are_kept_exactly() {
     };
     let cubic = sample(&["--formula", "SrTiO3", "--space-group", "221"]);
     assert!(cubic.iter().all(|crystal| group(crystal) == 221));
+    assert!(cubic.iter().all(|crystal| crystal.labels()["spacegroup"] == 221.0));
+    // By its symbol; of the cells of a range those that can have it: one formula unit cannot.
+    let two = sample(&["--formula", "CsCl", "--z", "1..2", "--space-group", "P4/nmm"]);
+    assert_eq!(two.len(), 6);
     let free = sample(&["--formula", "SrTiO3"]);
     assert!(free.iter().all(|crystal| group(crystal) < 221));
     // P4mm, a polar subgroup: the operations of one of its supergroups are a multiple of its eight.
@@ -174,6 +178,21 @@ fn constraints_are_kept_exactly() {
         (&["--stoichiometry", "SrTiO3"], "a capital letter for each element"),
         (&["--stoichiometry", "AB", "--formula", "CsCl"], "--stoichiometry"),
         (&["--formula", "SrTiO3", "--space-group", "231"], "found 231, allowed: 1 to 230"),
+        (
+            &["--formula", "SrTiO3", "--space-group", "Q7"],
+            "allowed: 1 to 230, or a Hermann–Mauguin symbol",
+        ),
+        (&["--formula", "SrTiO3", "--space-group", "-1"], "allowed: 1 to 230"),
+        (&["--formula", "SrTiO3", "--volume", "-5"], "allowed: 1 to 1000 Å³ per atom"),
+        (&["--formula", "SrTiO3", "--volume", "1e9"], "allowed: 1 to 1000 Å³ per atom"),
+        (
+            &["--formula", "SrTiO3", "--z", "1..99999999999"],
+            "--z: found 99999999999 units of 5 atoms",
+        ),
+        (&["--formula", "SrTiO3", "--z", "2"], "--formula SrTiO3 --z 2: found 10 atoms"),
+        (&["--formula", "SrTiO3", "--count", "99999999999999"], "allowed: 10000000 in one run"),
+        (&["--formula", "SrTiO3", "--count", "0"], "found 0, allowed: a whole number above 0"),
+        (&["--formula", "SrTiO3", "--threads", "99999"], "--threads: found 99999, allowed: 1 to"),
         (&["--space-group", "221"], "--space-group: found no composition"),
         (&["--formula", "SrTiO3", "--space-group", "227"], "3 O, 1 Ti, 1 Sr"),
         (&["--system", "Cs-Xx"], "--system Cs-Xx"),
@@ -238,6 +257,15 @@ fn candidates_come_ranked_with_confidence() {
     for (model, count) in [("known.safetensors", "4"), ("run", "3")] {
         let ranked = sample(model, count);
         assert!(ranked.contains("support=") && !ranked.contains("confidence="), "{ranked}");
+        assert!(ranked.contains("cluster=1"), "{ranked}");
+    }
+    // Nothing is known of candidates of which more is asked, nor learnt from them.
+    for more in [["--space-group", "221"], ["--volume", "30"]] {
+        let all = ["sample", "known.safetensors", "--formula", "CsCl", "--count", "3", "--rank"];
+        CRYSTALS.done(folder, &[&all[..], &more, &["--out", "r.cif", "--force"]].concat());
+        let ranked = text(folder, "r.cif");
+        assert!(ranked.contains("_langevin_support") && !ranked.contains("confidence"), "{ranked}");
+        CRYSTALS.refused(folder, &[&calibrate[..], &more, &["--force"]].concat(), "--like alone");
     }
     let free = ["sample", "run", "--rank", "--out", "no.cif"];
     CRYSTALS.refused(folder, &free, "--rank: found no composition");
@@ -354,9 +382,13 @@ fn templates_are_retrieved_refined_and_ranked() {
     );
     CRYSTALS.refused(
         folder,
-        &["rank", "s.extxyz", "--candidates", "7"],
+        &["rank", "s.extxyz", "--candidates", "7", "--out", "no.cif"],
         "a multiple of --candidates 7",
     );
+    CRYSTALS.refused(folder, &rank, "needed: --out, or --against");
+    let learn = ["--against", "train.extxyz", "--calibrate", "d.json", "--out", "no.pdf"];
+    CRYSTALS.refused(folder, &[&rank[..], &learn].concat(), "no.pdf: found no known extension");
+    assert!(!folder.join("d.json").exists());
 }
 
 /// Elements that give way change what is learnt, the same on any number of threads.

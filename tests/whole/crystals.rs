@@ -55,6 +55,24 @@ fn crystals_are_converted_for_simulators() {
     CRYSTALS.done(folder, &["match", "POSCAR", "a.cif"]);
 }
 
+/// The label of the group stays in every format; what keeps its symmetry to itself is said.
+#[test]
+fn symmetry_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("a.cif"), salt("salt", 0.51)).unwrap();
+    for out in ["b.cif", "b.extxyz"] {
+        CRYSTALS.done(folder, &["convert", "a.cif", out, "--symmetrize"]);
+        let text = fs::read_to_string(folder.join(out)).unwrap();
+        assert!(text.contains("spacegroup 221") || text.contains("spacegroup=221"), "{text}");
+    }
+    // Caesium and chlorine are 3.5 Å apart: too near for 0.9 Å.
+    let all = ["convert", "a.cif", "c.cif", "--symmetrize", "0.9"];
+    let said = String::from_utf8(CRYSTALS.run(folder, &all).stderr).unwrap();
+    assert!(said.contains("1 of 1 crystals stay as they are"), "{said}");
+    CRYSTALS.refused(folder, &all, "c.cif exists: choose another file, or replace it with --force");
+}
+
 #[test]
 fn wrong_input_is_named_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +98,7 @@ fn wrong_input_is_named_and_nothing_is_written() {
         ("part.cif", "part.cif, line 14: found the occupancy 0.5 of Cs, allowed: 1"),
         (
             "group.cif",
-            "group.cif, line 8: found the space group \"P n -3 n\" without its operations",
+            "group.cif, line 8: found the space group \"P n -3 n\", which leaves its origin or axes open",
         ),
         ("flat.cif", "flat.cif, line 2: found a length of 0 Å, allowed: more than 0"),
         ("open.cif", "open.cif, line 1: found no _cell_length_b"),

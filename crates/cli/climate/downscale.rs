@@ -45,7 +45,7 @@ pub struct DownscaleArgs {
     #[arg(long, value_name = "F", value_parser = factor)]
     factor: f64,
     /// Members of the ensemble, for models and methods that draw.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = crate::options::positive)]
     members: NonZeroUsize,
     /// Same seed and method: same fields.
     #[arg(long, default_value_t = 0)]

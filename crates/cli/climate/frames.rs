@@ -13,7 +13,7 @@ use super::history;
 use super::partial::Partial;
 use crate::options::RunOptions;
 use crate::progress::Progress;
-use crate::{bad_input, refuse_existing, refused};
+use crate::{bad_input, prepare_target, refused};
 
 /// Cells of fields that are made side by side, at most.
 const SIDE_BY_SIDE: usize = 1 << 20;
@@ -76,7 +76,7 @@ impl FieldArgs {
     /// Bad input.
     pub fn check_outputs(&self, members: Option<usize>) -> Result<()> {
         for (path, _) in self.files(members) {
-            refuse_existing(&path, self.force)?;
+            prepare_target(&path, self.force)?;
             refuse_same(&self.input, &path)?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use ndarray::Array2;
 
 use super::history;
 use super::makers::white;
-use crate::{Ending, refuse_existing};
+use crate::{Ending, prepare_target};
 
 /// Slope of the spectrum of what showers are made of; rain's is near it.
 const SLOPE: f64 = 2.8;
@@ -38,7 +38,7 @@ pub struct InventArgs {
     #[arg(long, value_name = "N", default_value = "128", value_parser = cells)]
     cells: usize,
     /// Steps of time.
-    #[arg(long, default_value = "4")]
+    #[arg(long, default_value = "4", value_parser = crate::options::positive)]
     times: NonZeroUsize,
     /// Same seed: same showers.
     #[arg(long, default_value_t = 0)]
@@ -62,7 +62,7 @@ impl InventArgs {
     /// # Errors
     /// A file that cannot be written.
     pub fn run(self) -> Result<Ending> {
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         let shape = (self.cells, self.cells);
         let [from, to] = [0, 1].map(|k| random_phases(white(Seed(self.seed), shape, 0, k), SLOPE));
         let amount = |g: f64| SCALE * ((SHARP * g).exp() - (SHARP * DRY).exp());

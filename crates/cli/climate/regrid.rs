@@ -28,7 +28,7 @@ pub struct RegridArgs {
     #[arg(long, value_name = "FILE", group = "target")]
     like: Option<PathBuf>,
     /// Blocks of N by N cells become one.
-    #[arg(long, value_name = "N", group = "target")]
+    #[arg(long, value_name = "N", group = "target", value_parser = crate::options::positive)]
     coarsen: Option<NonZeroUsize>,
     /// Edges of cells are cut into F, which may be no whole number.
     #[arg(long, value_name = "F", group = "target", value_parser = factor)]

@@ -10,7 +10,7 @@ use langevin_diffusion::guidance::{Tilted, effective_samples, tilted, untilting}
 use langevin_files::write_whole;
 use ndarray::Array2;
 
-use crate::{refuse_existing, refused};
+use crate::{prepare_target, refused};
 
 /// How members are tilted.
 #[derive(Debug, Clone, clap::Args)]
@@ -82,7 +82,7 @@ impl TiltArgs {
         if !strength.is_finite() {
             return refused(format!("--tilt: found {strength}, allowed: a finite number"));
         }
-        refuse_existing(&weights, force)?;
+        prepare_target(&weights, force)?;
         let (of, steps, made) = (self.tilt_of, self.tilt_steps, Mutex::default());
         Ok(Some(Tilt { strength, of, steps, seed, weights, made }))
     }

@@ -10,8 +10,7 @@ use langevin_crystals::record::Crystal;
 use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group, Hits};
-use super::compositions::AskedCell;
-use super::makes::bounds;
+use super::references::real;
 use super::request::RequestArgs;
 use super::sample::{Trained, draw};
 use crate::choice::ChoiceArgs;
@@ -19,8 +18,10 @@ use crate::device::DeviceOptions;
 use crate::model::Model;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
+/// Crystals below which a share of them says little.
+const FEW: usize = 100;
 /// Key of a model file's metadata.
 const KEY: &str = "calibration";
 
@@ -37,7 +38,7 @@ pub struct CalibrateArgs {
     #[command(flatten)]
     request: RequestArgs,
     /// Candidates of each composition.
-    #[arg(long, default_value = "20")]
+    #[arg(long, default_value = "20", value_parser = crate::options::positive)]
     count: NonZeroUsize,
     /// The model with its calibration.
     #[arg(long)]
@@ -46,7 +47,7 @@ pub struct CalibrateArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Crystals computed together.
-    #[arg(long, default_value = "64")]
+    #[arg(long, default_value = "64", value_parser = crate::options::positive)]
     batch: NonZeroUsize,
     /// Replace the output file if it exists.
     #[arg(long)]
@@ -66,16 +67,25 @@ impl CalibrateArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         let model = Model::read(&self.model)?;
         let mut file = model.file.clone();
         let (mut trained, _) = Trained::of(model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
+        if !self.request.is_plain() || self.request.is_of_any_composition() {
+            return refused(
+                "found requests beside compositions, allowed: --like alone, since a confidence is told for compositions alone",
+            );
+        }
         let (seed, count) = (Seed(self.seed), self.count.get());
-        let (references, cells) = self.real(&trained)?;
+        let (references, cells) = real(&self.request, &trained)?;
+        if references.len() < FEW {
+            let (few, off) = (references.len(), 0.5 / (references.len() as f64).sqrt());
+            eprintln!("note: learnt on {few} crystals alone, a confidence may be off by {off:.2}");
+        }
         let request = self.request.plan_for(Some(cells), &trained, seed)?;
-        let bar =
-            SharedProgress::new("sample", (count * references.len()) as u64, self.options.quiet);
+        let total = super::total(count, references.len())? as u64;
+        let bar = SharedProgress::new("sample", total, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let batch = self.batch.get();
         let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
@@ -94,40 +104,6 @@ impl CalibrateArgs {
     }
 }
 
-impl CalibrateArgs {
-    /// Real structures that were not trained on, and their cells.
-    fn real(&self, trained: &Trained) -> Result<(Vec<Crystal>, Vec<AskedCell>)> {
-        let compositions = &self.request.compositions;
-        if compositions.formula().is_some() {
-            return refused("--formula: a calibration needs real structures, needed: --like");
-        }
-        if let Some(path) = compositions.like() {
-            let references = super::read(path, false)?;
-            let cells = AskedCell::of_all(&references, &format!("--like {}", path.display()));
-            return Ok((references, cells));
-        }
-        let held_out = trained.experiment.held_out()?;
-        let (total, (least, most)) = (held_out.len(), bounds(&trained.domain));
-        let known = |crystal: &Crystal| {
-            let elements = &trained.domain.elements;
-            crystal.species().iter().all(|element| elements.contains(element))
-                && (least..=most).contains(&crystal.len())
-        };
-        let references: Vec<Crystal> = held_out.into_iter().filter(known).collect();
-        if references.is_empty() {
-            return refused("the model's config holds no crystals out, needed: --like");
-        }
-        if references.len() < total {
-            let unknown = total - references.len();
-            eprintln!(
-                "note: {unknown} of {total} crystals have elements or sizes that the model does not know"
-            );
-        }
-        let cells = AskedCell::of_all(&references, "held out");
-        Ok((references, cells))
-    }
-}
-
 /// The candidates of each composition, `count` of which were drawn, and how they fare against its real structure;
 /// without compositions of which no sample is a crystal.
 fn fared(drawn: &[Option<Crystal>], count: usize, references: &[Crystal]) -> Vec<(Group, Hits)> {
@@ -141,11 +117,12 @@ fn fared(drawn: &[Option<Crystal>], count: usize, references: &[Crystal]) -> Vec
     drawn.par_chunks(count).zip(references).filter_map(one).collect()
 }
 
-/// The calibration that a model has for `count` candidates drawn as `trained` would; what is missing is said.
+/// The calibration that a model has for `count` candidates drawn as `trained` would, `plain` if nothing else is asked of
+/// them; what is missing is said.
 ///
 /// # Errors
 /// If the model's is damaged.
-pub fn of_model(trained: &Trained, count: usize) -> Result<Option<Calibration>> {
+pub fn of_model(trained: &Trained, plain: bool, count: usize) -> Result<Option<Calibration>> {
     let none = |why: &str| {
         eprintln!("note: {why}: candidates have a support, but no confidence");
         Ok(None)
@@ -153,6 +130,9 @@ pub fn of_model(trained: &Trained, count: usize) -> Result<Option<Calibration>> 
     let Some(text) = trained.metadata.get(KEY) else {
         return none("the model is not calibrated (langevin crystals calibrate)");
     };
+    if !plain {
+        return none("the model is calibrated for compositions of which nothing else is asked");
+    }
     let calibration: Calibration = serde_json::from_str(text)
         .map_err(|error| bad_input(anyhow!("the model's calibration: {error}")))?;
     let own = calibration.candidates;

@@ -12,6 +12,8 @@ pub struct Group {
     pub crystals: Vec<Crystal>,
     /// The part of the candidates that each agrees with.
     pub supports: Vec<f64>,
+    /// The place of the first one that is the same structure, from 1.
+    clusters: Vec<usize>,
 }
 
 impl Group {
@@ -21,23 +23,26 @@ impl Group {
         Self {
             crystals: order.iter().map(|ranked| candidates[ranked.candidate].clone()).collect(),
             supports: order.iter().map(|ranked| ranked.support).collect(),
+            clusters: order.iter().map(|ranked| ranked.cluster).collect(),
         }
     }
 
-    /// The first `keep` of them, with labels support and, where it can be told, confidence.
+    /// The first `keep` of them, with labels support, cluster and, where it can be told, confidence.
     pub fn labelled(
         self,
         keep: usize,
         confidence: Option<&Isotonic>,
     ) -> impl Iterator<Item = Crystal> {
-        let labelled = move |(crystal, support): (Crystal, f64)| {
+        let labelled = move |((crystal, support), cluster): ((Crystal, f64), usize)| {
             let crystal = crystal.with_label("support", support);
+            let crystal = crystal.with_label("cluster", cluster as f64);
             match confidence {
                 Some(confidence) => crystal.with_label("confidence", confidence.at(support)),
                 None => crystal,
             }
         };
-        self.crystals.into_iter().zip(self.supports).take(keep).map(labelled)
+        let all = self.crystals.into_iter().zip(self.supports).zip(self.clusters);
+        all.take(keep).map(labelled)
     }
 }
 

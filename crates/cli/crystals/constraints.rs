@@ -7,6 +7,7 @@ use anyhow::Result;
 use langevin_core::{Domain, Purpose, Rng, SampleId, Seed, State};
 use langevin_crystals::constraint::Constraint;
 use langevin_crystals::element::Element;
+use langevin_crystals::group_symbol::number_of_symbol;
 use langevin_crystals::lattice::Lattice;
 use langevin_crystals::makeup::Odds;
 use langevin_crystals::orbits::Orbits;
@@ -17,29 +18,44 @@ use langevin_crystals::stoichiometry::Stoichiometry;
 use langevin_crystals::wyckoff::{SpaceGroup, Ways};
 use serde::Serialize;
 
-use super::makes::Make;
+use super::makes::{Make, Makes};
 use crate::generate::Chunk;
 use crate::{bad_input, refused};
 
 /// Options that samples fulfil exactly.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct ConstraintArgs {
-    /// Space group, 1 to 230, that crystals of a composition keep on the whole way; atoms are distributed over its
-    /// Wyckoff positions at random, each way as probable. A crystal may turn out to have a higher one. A model that
+    /// Space group, 1 to 230 or a symbol as Pm-3m, that crystals of a composition keep on the whole way; atoms are
+    /// distributed over its Wyckoff positions at random, each way as probable. A crystal may turn out to have more symmetries:
+    /// the label spacegroup tells what it has. Cells of a range of --z that cannot have it are left out. A model that
     /// adds noise on its way leaves it out.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "pool")]
+    #[arg(long, value_name = "NUMBER|SYMBOL", allow_negative_numbers = true, conflicts_with = "pool", value_parser = number_of_group)]
     space_group: Option<u16>,
-    /// Volume per atom in Å³.
-    #[arg(long, value_name = "VOLUME", value_parser = super::tolerance)]
+    /// Volume per atom in Å³, 1 to 1000.
+    #[arg(long, value_name = "VOLUME", allow_negative_numbers = true, value_parser = volume)]
     volume: Option<f64>,
     /// Elements that crystals may have, where the model chooses species: Sr-Ti-O.
     #[arg(long, value_name = "A-B-C", conflicts_with_all = ["formula", "like"])]
     system: Option<String>,
 }
 
+/// A space group on the command line.
+fn number_of_group(text: &str) -> Result<u16, String> {
+    let number =
+        if text.parse::<f64>().is_ok() { text.parse().ok() } else { number_of_symbol(text) };
+    number.ok_or_else(|| "allowed: 1 to 230, or a Hermann–Mauguin symbol as Pm-3m".into())
+}
+
+/// A volume per atom on the command line: dense hydrogen has 2 Å³, solid caesium 115, and porous crystals have more.
+fn volume(text: &str) -> Result<f64, String> {
+    let volume = text.parse().ok().filter(|volume| (1.0..=1000.0).contains(volume));
+    volume.ok_or_else(|| "allowed: 1 to 1000 Å³ per atom".into())
+}
+
 /// [`ConstraintArgs`], checked against a model.
 pub struct Constraints {
     group: Option<SpaceGroup>,
+    number: Option<u16>,
     volume: Option<f64>,
     elements: Option<Arc<Vec<bool>>>,
     odds: BTreeMap<Stoichiometry, Vec<Odds>>,
@@ -63,6 +79,31 @@ impl ConstraintArgs {
         Ok(allowed.map_or(domain.elements.len(), |all| all.iter().filter(|&&may| may).count()))
     }
 
+    /// Whether nothing is asked for.
+    pub fn is_none(&self) -> bool {
+        self.space_group.is_none() && self.volume.is_none() && self.system.is_none()
+    }
+
+    /// Leaves out of `makes` what cannot have the space group, if another can, and says how many these are.
+    ///
+    /// # Errors
+    /// A number of no group.
+    pub fn retain(&self, makes: &mut Makes, domain: &Crystals) -> Result<()> {
+        let Some(number) = self.space_group else { return Ok(()) };
+        let group = of_number(number)?;
+        let fit = |make: &Make| holds(&group, make, domain);
+        let (all, fitting) =
+            (makes.each().len(), makes.each().iter().filter(|make| fit(make)).count());
+        if (1..all).contains(&fitting) {
+            let less = all - fitting;
+            eprintln!(
+                "note: --space-group {number}: {less} of {all} cells cannot have it and are left out"
+            );
+            makes.retain(fit);
+        }
+        Ok(())
+    }
+
     /// Whether a space group is asked for.
     pub fn has_group(&self) -> bool {
         self.space_group.is_some()
@@ -76,23 +117,39 @@ impl ConstraintArgs {
         let group = self.space_group.map(|number| group(number, domain, makes)).transpose()?;
         let elements = self.system.as_ref().map(|system| allowed(system, domain)).transpose()?;
         let odds = domain.makeup.odds(&domain.elements);
-        Ok(Constraints { group, volume: self.volume, elements: elements.map(Arc::new), odds, seed })
+        let (number, elements) = (self.space_group, elements.map(Arc::new));
+        Ok(Constraints { group, number, volume: self.volume, elements, odds, seed })
     }
+}
+
+fn of_number(number: u16) -> Result<SpaceGroup> {
+    match SpaceGroup::of_number(number) {
+        Some(group) => Ok(group),
+        None => refused(format!("--space-group: found {number}, allowed: 1 to 230")),
+    }
+}
+
+/// Atoms of each element of `make`.
+fn atoms_of(make: &Make, domain: &Crystals) -> Vec<(Element, usize)> {
+    counts(make, domain).into_iter().collect()
+}
+
+/// Whether the atoms of `make` can be distributed over the positions of `group`.
+fn holds(group: &SpaceGroup, make: &Make, domain: &Crystals) -> bool {
+    group.ways(&atoms_of(make, domain)).number() > 0.0
 }
 
 /// The group of `number`, if all `makes` fit it.
 fn group(number: u16, domain: &Crystals, makes: &[Make]) -> Result<SpaceGroup> {
-    let Some(group) = SpaceGroup::of_number(number) else {
-        return refused(format!("--space-group: found {number}, allowed: 1 to 230"));
-    };
+    let group = of_number(number)?;
     if makes.is_empty() {
         return refused("--space-group: found no composition, needed: --formula or --like");
     }
-    let cell = |make: &Make| counts(make, domain).into_iter().collect::<Vec<_>>();
-    let fits = |make: &&Make| group.ways(&cell(make)).number() > 0.0;
-    if let Some(make) = makes.iter().find(|make| !fits(make)) {
-        let atoms: Vec<String> =
-            cell(make).iter().map(|(element, count)| format!("{count} {element}")).collect();
+    if let Some(make) = makes.iter().find(|make| !holds(&group, make, domain)) {
+        let atoms: Vec<String> = atoms_of(make, domain)
+            .iter()
+            .map(|(element, count)| format!("{count} {element}"))
+            .collect();
         let mut sizes: Vec<usize> =
             group.positions.iter().map(|position| position.multiplicity).collect();
         sizes.dedup();
@@ -111,7 +168,7 @@ fn group(number: u16, domain: &Crystals, makes: &[Make]) -> Result<SpaceGroup> {
 fn allowed(system: &str, domain: &Crystals) -> Result<Vec<bool>> {
     let named = system.split('-').map(|symbol| {
         let element: Element = symbol.parse().map_err(|error| {
-            bad_input(anyhow::anyhow!("--system {system}: {error}, allowed: symbols as in Sr-Ti-O"))
+            bad_input(anyhow::anyhow!("--system {system}: {error}, as in Sr-Ti-O"))
         })?;
         if !domain.elements.contains(&element) {
             let known: Vec<&str> = domain.elements.iter().map(|known| known.symbol()).collect();
@@ -133,6 +190,11 @@ fn counts(make: &Make, domain: &Crystals) -> BTreeMap<Element, usize> {
 }
 
 impl Constraints {
+    /// The number of the space group, if one is asked for.
+    pub fn space_group(&self) -> Option<u16> {
+        self.number
+    }
+
     /// The constraint of the sample at `place`, which is to be `make` and has `orbits`.
     pub fn of(&self, (place, make): (usize, &Make), orbits: Option<Arc<Orbits>>) -> Constraint {
         let partition = make.stoichiometry.as_ref().map(|stoichiometry| {
@@ -166,8 +228,7 @@ impl Constraints {
             let make = &makes[place];
             let species = make.species.as_ref().expect("a group is only asked of compositions");
             if last.as_ref().is_none_or(|(other, _)| *other != species) {
-                let counts: Vec<(Element, usize)> = counts(make, domain).into_iter().collect();
-                last = Some((species, group.ways(&counts)));
+                last = Some((species, group.ways(&atoms_of(make, domain))));
             }
             let (_, ways) = last.as_ref().expect("it was just set");
             let k = domain.cells.coordinates(std::array::from_fn(|i| cell[i]), make.atoms);

@@ -7,7 +7,7 @@ use langevin_crystals::record::Crystal;
 use langevin_datasets::write_crystals;
 
 use super::read;
-use crate::{Ending, bad_input, refused};
+use crate::{Ending, bad_input, prepare_target, refused};
 
 /// Write crystals in the format of another file's extension.
 ///
@@ -21,15 +21,15 @@ pub struct ConvertArgs {
     /// Only the crystal of this place, from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     only: Option<u64>,
-    /// In the smallest cell.
-    #[arg(long)]
-    primitive: bool,
+    /// In the smallest cell, where atoms are images of each other within so many Å along each axis; they are averaged.
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.01", allow_negative_numbers = true, value_parser = super::tolerance)]
+    primitive: Option<f64>,
     /// In the reduced cell of Niggli.
     #[arg(long)]
     niggli: bool,
     /// With exactly the symmetry that each has within so many Å, unless an atom would move farther; its space group
     /// becomes a label.
-    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     symmetrize: Option<f64>,
     /// Leave out entries that hold no crystal, and say how many.
     #[arg(long)]
@@ -45,6 +45,7 @@ impl ConvertArgs {
     /// # Errors
     /// A file that cannot be read or written.
     pub fn run(self) -> Result<Ending> {
+        prepare_target(&self.out, self.force)?;
         let mut crystals = read(&self.file, self.skip_bad)?;
         if let Some(place) = self.only {
             let count = crystals.len();
@@ -66,7 +67,10 @@ impl ConvertArgs {
     }
 
     fn in_cell(&self, crystal: Crystal) -> Crystal {
-        let crystal = if self.primitive { crystal.primitive() } else { crystal };
+        let crystal = match self.primitive {
+            Some(tolerance) => crystal.primitive(tolerance),
+            None => crystal,
+        };
         if self.niggli { crystal.in_cell(crystal.lattice().niggli()) } else { crystal }
     }
 }

@@ -11,7 +11,7 @@ use super::measure::measure;
 use super::page::Page;
 use super::read;
 use crate::options::RunOptions;
-use crate::{Ending, refuse_existing, threads};
+use crate::{Ending, prepare_target, threads};
 
 /// Measure crystals of any file, whoever made them.
 ///
@@ -58,7 +58,7 @@ impl EvaluateArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.json, &self.report].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         let crystals = read(&self.file, self.skip_bad)?;
         let data = self.against.as_deref().map(|path| read(path, self.skip_bad)).transpose()?;

@@ -126,6 +126,14 @@ impl Makes {
         Ok(Self::Any(makes))
     }
 
+    /// Only those that `fit`.
+    pub fn retain(&mut self, fit: impl Fn(&Make) -> bool) {
+        match self {
+            Self::Each(makes) => makes.retain(fit),
+            Self::Any(makes) => makes.retain(|(make, _)| fit(make)),
+        }
+    }
+
     /// The compositions, where there are any.
     pub fn each(&self) -> &[Make] {
         match self {
@@ -198,7 +206,7 @@ fn make(AskedCell { name, species }: &AskedCell, domain: &Crystals) -> Result<Ma
         let found = species.len();
         let allowed = if least == most { format!("{least}") } else { format!("{least} to {most}") };
         return refused(format!(
-            "{name}: found {found} atoms, allowed: {allowed}, as the model saw"
+            "{name}: found {found} atoms, allowed: {allowed}, as the model saw; other cells by --z, or another model"
         ));
     }
     let classes = Some(domain.species_of(species)?);

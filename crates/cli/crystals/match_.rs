@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{read, tolerance};
 use crate::options::RunOptions;
-use crate::{Ending, refuse_existing, refused, threads};
+use crate::{Ending, prepare_target, refused, threads};
 
 /// Tell which crystals are the same structure, as pymatgen's StructureMatcher does.
 ///
@@ -30,7 +30,7 @@ pub struct MatchArgs {
     /// Crystals to meet, as many and in the same order unless --all.
     references: PathBuf,
     /// Generated crystals for each reference, one after the other; the best counts.
-    #[arg(long, value_name = "K", default_value = "1", conflicts_with = "all")]
+    #[arg(long, value_name = "K", default_value = "1", conflicts_with = "all", value_parser = crate::options::positive)]
     candidates: NonZeroUsize,
     /// Hold every generated crystal against every reference of its composition: METRe and cRMSE.
     #[arg(long)]
@@ -39,13 +39,13 @@ pub struct MatchArgs {
     #[arg(long)]
     prediction: bool,
     /// Largest distance of paired atoms, in (V/N)^(1/3) [default: 0.3].
-    #[arg(long, value_parser = tolerance)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tolerance)]
     stol: Option<f64>,
     /// Largest relative difference of lengths [default: 0.2].
-    #[arg(long, value_parser = tolerance)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tolerance)]
     ltol: Option<f64>,
     /// Largest difference of angles, in degrees [default: 5].
-    #[arg(long, value_parser = tolerance)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tolerance)]
     angle_tol: Option<f64>,
     /// Compare cells as they are, without looking for smaller ones.
     #[arg(long)]
@@ -57,7 +57,7 @@ pub struct MatchArgs {
     #[arg(long, conflicts_with = "all")]
     valid: bool,
     /// How many references are matched by a crystal of their space group, atoms being off by so many Å.
-    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = tolerance)]
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = tolerance)]
     space_groups: Option<f64>,
     /// Leave out entries that hold no crystal, and say how many; only with --all, where places do not count.
     #[arg(long, requires = "all")]
@@ -83,7 +83,7 @@ impl MatchArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.json, &self.out].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         let generated = read(&self.generated, self.skip_bad)?;
         let references = read(&self.references, self.skip_bad)?;
@@ -139,10 +139,6 @@ impl MatchArgs {
     }
 
     fn write(&self, matches: &Matches, numbers: Numbers) -> Result<()> {
-        let both = [&self.json, &self.out];
-        for folder in both.into_iter().flatten().filter_map(|path| path.parent()) {
-            std::fs::create_dir_all(folder)?;
-        }
         if let Some(path) = &self.json {
             let matcher = self.matcher();
             let metrics: serde_json::Map<_, _> =

@@ -5,6 +5,7 @@ mod candidates;
 mod compositions;
 mod constraints;
 mod convert;
+mod curve;
 mod evaluate;
 mod experiment;
 mod makes;
@@ -13,6 +14,7 @@ mod measure;
 mod page;
 mod pictures;
 mod rank;
+mod references;
 mod request;
 mod retrieve;
 mod sample;
@@ -28,7 +30,7 @@ use langevin_crystals::record::Crystal;
 use langevin_datasets::read_crystals;
 use rayon::prelude::*;
 
-use crate::{Ending, bad_input};
+use crate::{Ending, bad_input, refused};
 
 /// What can be done with crystals.
 #[derive(Debug, Subcommand)]
@@ -43,6 +45,8 @@ pub enum CrystalsCommand {
     Rank(rank::RankArgs),
     /// Learn how often a model's first candidate is right.
     Calibrate(Box<calibrate::CalibrateArgs>),
+    /// Tell how often a model's structures match, by the number of steps.
+    Curve(Box<curve::CurveArgs>),
     /// Measure crystals of any file: validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
     /// Tell which crystals are the same structure, and how far apart they are.
@@ -63,6 +67,7 @@ impl CrystalsCommand {
             Self::Retrieve(args) => args.run(),
             Self::Rank(args) => args.run(),
             Self::Calibrate(args) => args.run(),
+            Self::Curve(args) => args.run(),
             Self::Evaluate(args) => args.run(),
             Self::Match(args) => args.run(),
             Self::Convert(args) => args.run(),
@@ -80,6 +85,21 @@ fn read(path: &Path, skip_bad: bool) -> Result<Vec<Crystal>> {
     Ok(file.crystals)
 }
 
+/// The label of a space group's number.
+const SPACE_GROUP: &str = "spacegroup";
+/// More crystals than one run makes.
+const MOST: usize = 10_000_000;
+
+/// `count` crystals of each of so many compositions, if one run can make them.
+fn total(count: usize, compositions: usize) -> Result<usize> {
+    match count.checked_mul(compositions).filter(|&total| total <= MOST) {
+        Some(total) => Ok(total),
+        None => refused(format!(
+            "--count: found {count} crystals of each of {compositions} compositions, allowed: {MOST} in one run"
+        )),
+    }
+}
+
 /// A tolerance on the command line.
 fn tolerance(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|x: &f64| *x > 0.0 && x.is_finite());
@@ -87,13 +107,25 @@ fn tolerance(text: &str) -> Result<f64, String> {
 }
 
 /// `crystals` with the symmetry that they have within `tolerance` Å; those of which an atom would move farther, or in
-/// which no symmetry is found, as they are.
+/// which no symmetry is found, as they are, and how many these are is said.
 fn symmetrized(crystals: Vec<Crystal>, tolerance: f64) -> Vec<Crystal> {
+    let of = crystals.len();
     let one = |crystal: Crystal| match crystal.symmetrized(tolerance) {
         Some(made) if made.moved <= tolerance => {
-            made.crystal.with_label("spacegroup", f64::from(made.symmetry.number.get()))
+            let number = f64::from(made.symmetry.number.get());
+            (made.crystal.with_label(SPACE_GROUP, number), true)
         }
-        _ => crystal,
+        _ => (crystal, false),
     };
-    crystals.into_par_iter().map(one).collect()
+    let made: Vec<(Crystal, bool)> = crystals.into_par_iter().map(one).collect();
+    let kept = made.iter().filter(|(_, done)| !done).count();
+    if kept > 0 {
+        eprintln!(
+            "note: --symmetrize {tolerance}: {kept} of {of} crystals stay as they are: an atom would move farther, or atoms are \
+             nearer to each other than {} Å, or the lattice is shorter than {} Å",
+            4.0 * tolerance,
+            10.0 * tolerance
+        );
+    }
+    made.into_iter().map(|(crystal, _)| crystal).collect()
 }

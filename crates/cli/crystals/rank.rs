@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::candidates::{Calibration, Group, Hits};
 use super::read;
 use crate::options::RunOptions;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Order candidate structures of each composition: first what most of them agree on, with the confidence that it is
 /// the real one.
@@ -26,10 +26,10 @@ use crate::{Ending, bad_input, refuse_existing, refused, threads};
 /// Example: langevin crystals rank candidates.extxyz --candidates 20 --calibration mp20.json --out ranked.cif
 #[derive(Debug, clap::Args)]
 pub struct RankArgs {
-    /// Crystals: .cif, .xyz, .extxyz, .csv with a column cif (each also .gz).
+    /// Crystals: .cif, .vasp, POSCAR, .xyz, .extxyz, .csv with a column cif (each also .gz).
     file: PathBuf,
     /// Candidates for each composition, one after the other.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = crate::options::positive)]
     candidates: NonZeroUsize,
     /// Confidences by an earlier --calibrate with as many candidates of the same method.
     #[arg(long, value_name = "FILE")]
@@ -40,11 +40,12 @@ pub struct RankArgs {
     /// Learn confidences from --against, and write them to this file.
     #[arg(long, value_name = "FILE", requires = "against", conflicts_with = "calibration")]
     calibrate: Option<PathBuf>,
-    /// Write the candidates in their order, with labels support and, if calibrated, confidence.
+    /// Write the candidates in their order, with labels support (the part of the candidates that are the same structure),
+    /// cluster (the place of the first of these) and, if calibrated, confidence.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Of each composition, write so many.
-    #[arg(long, value_name = "N", requires = "out")]
+    #[arg(long, value_name = "N", requires = "out", value_parser = crate::options::positive)]
     keep: Option<NonZeroUsize>,
     /// The numbers as JSON, with the reliability diagram.
     #[arg(long, requires = "against")]
@@ -67,7 +68,10 @@ impl RankArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.out, &self.json, &self.calibrate].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
+        }
+        if self.out.is_none() && self.against.is_none() {
+            return refused("needed: --out, or --against to compare with");
         }
         let count = self.candidates.get();
         let calibration = self.calibration.as_deref().map(|path| calibration(path, count));
@@ -78,6 +82,11 @@ impl RankArgs {
             return refused(format!(
                 "{path}: found {found} crystals, allowed: a multiple of --candidates {count}"
             ));
+        }
+        if let Some(out) = &self.out {
+            let written =
+                crystals.len() / count * self.keep.map_or(count, |keep| count.min(keep.get()));
+            langevin_datasets::check_crystal_target(out, written).map_err(bad_input)?;
         }
         let matcher = Matcher::prediction();
         let groups: Vec<Group> = pool.install(|| {

@@ -90,7 +90,7 @@ impl RequestArgs {
     ) -> Result<Request> {
         let domain = &trained.domain;
         let given = trained.experiment.given_species();
-        let makes = match cells {
+        let mut makes = match cells {
             None if given == GivenSpecies::Always => {
                 return refused("found a model of known compositions, needed: --formula or --like");
             }
@@ -103,6 +103,9 @@ impl RequestArgs {
             None => self.of_any_composition(domain)?,
             Some(all) => Makes::of_cells(&all, domain)?,
         };
+        if self.compositions.offers_units() {
+            self.constraints.retain(&mut makes, domain)?;
+        }
         let each = makes.each();
         let start = self.start.plan(trained, each, seed)?;
         let constraints = self.constraints.plan(domain, each, seed)?;
@@ -120,6 +123,16 @@ impl RequestArgs {
         let contrast = self.contrast.build()?;
         let tells = makes.compositions().is_some();
         Ok(Request { makes, start, constraints, values, contrast, tells })
+    }
+
+    /// Whether nothing but compositions is asked for.
+    pub fn is_plain(&self) -> bool {
+        self.constraints.is_none() && self.property.is_empty() && !self.start.keeps_symmetry()
+    }
+
+    /// Whether something is asked of samples whose composition is the model's choice.
+    pub fn is_of_any_composition(&self) -> bool {
+        self.atoms.is_some() || self.stoichiometry.is_some()
     }
 
     /// Whether samples have a symmetry from the start, which noise would break.
@@ -147,6 +160,11 @@ impl Request {
     /// Of how many compositions [`Request::draw`] makes `count` samples each; nothing where it makes that many in all.
     pub fn compositions(&self) -> Option<usize> {
         self.makes.compositions()
+    }
+
+    /// The space group that samples keep, if one is asked for.
+    pub fn space_group(&self) -> Option<u16> {
+        self.constraints.space_group()
     }
 
     /// What each sample is made of: `count` of each composition, or in all.

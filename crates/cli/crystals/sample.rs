@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use langevin_core::{Seed, Silent, Tally};
 use langevin_crystals::constraint::Constraint;
 use langevin_crystals::matcher::Matcher;
@@ -23,7 +23,7 @@ use crate::device::DeviceOptions;
 use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// A trained model of crystals.
 pub type Trained = crate::trained::Trained<CrystalsExperiment>;
@@ -34,26 +34,27 @@ pub type Trained = crate::trained::Trained<CrystalsExperiment>;
 #[derive(Debug, clap::Args)]
 pub struct SampleArgs {
     /// Model file, run directory that holds one, or the name of a model that is part of the program.
-    #[arg(default_value = "perov5")]
+    #[arg(default_value = "mp20_prediction")]
     model: PathBuf,
     /// Number of crystals; of each composition where compositions are asked for.
-    #[arg(long, default_value = "20")]
+    #[arg(long, default_value = "20", value_parser = crate::options::positive)]
     count: NonZeroUsize,
     /// Output file; its extension picks the format: .cif, .extxyz, each also .gz; of one crystal also .vasp, .lmp, .in.
     #[arg(long)]
     out: PathBuf,
     /// Same seed and model: same crystals, whatever the threads and the batch.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// Crystals computed together.
-    #[arg(long, default_value = "64")]
+    #[arg(long, default_value = "64", value_parser = crate::options::positive)]
     batch: NonZeroUsize,
     /// Give each crystal exactly the symmetry that it has within so many Å, unless an atom would move farther; its
     /// space group becomes a label.
-    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     symmetrize: Option<f64>,
-    /// Put the candidates of each composition in order: first what most of them agree on, with labels support and, if
-    /// the model is calibrated for such samples, confidence.
+    /// Put the candidates of each composition in order: first what most of them agree on, with labels support (the part of
+    /// the candidates that are the same structure), cluster (the place of the first of these) and, if the model is calibrated
+    /// for such samples of compositions alone, confidence.
     #[arg(long)]
     rank: bool,
     /// Replace the output file if it exists.
@@ -76,7 +77,7 @@ impl SampleArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         let (mut trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;
         if self.request.keeps_symmetry() {
@@ -84,7 +85,7 @@ impl SampleArgs {
         }
         let request = self.request.plan(&trained, Seed(self.seed))?;
         let count = self.count.get();
-        let total = count * request.compositions().unwrap_or(1);
+        let total = super::total(count, request.compositions().unwrap_or(1))?;
         langevin_datasets::check_crystal_target(&self.out, total).map_err(bad_input)?;
         let calibration = self.calibration(&trained, &request)?;
         let bar = SharedProgress::new("sample", total as u64, self.options.quiet);
@@ -105,12 +106,14 @@ impl SampleArgs {
         if let Some(tolerance) = self.symmetrize {
             crystals = pool.install(|| super::symmetrized(crystals, tolerance));
         }
+        if let Some(group) = request.space_group() {
+            crystals = pool.install(|| with_groups(crystals, group));
+        }
         let within = self.symmetrize.map_or("nothing".into(), |within| format!("{within} Å"));
         let own =
             [("symmetrized within", within), ("request", serde_json::to_string(&self.request)?)];
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
-        write_crystals(&self.out, &crystals, &provenance, self.force)
-            .with_context(|| format!("cannot write {}", self.out.display()))?;
+        write_crystals(&self.out, &crystals, &provenance, self.force)?;
         if !self.options.quiet {
             let (out, evaluations) = (self.out.display(), drawn.evaluations);
             println!("{out}: {} crystals, {evaluations} evaluations each", crystals.len());
@@ -129,8 +132,31 @@ impl SampleArgs {
         if self.rank && request.compositions().is_none() {
             return refused("--rank: found no composition, needed: --formula or --like");
         }
-        self.rank.then(|| super::calibrate::of_model(trained, self.count.get())).transpose()
+        let plain = self.request.is_plain();
+        self.rank.then(|| super::calibrate::of_model(trained, plain, self.count.get())).transpose()
     }
+}
+
+/// How far, in Å, crystals that were kept in a space group are from it at most.
+const EXACT: f64 = 1e-3;
+
+/// `crystals`, which were kept in a space group, with the one that they have as a label; how many have a higher one is said.
+fn with_groups(crystals: Vec<Crystal>, asked: u16) -> Vec<Crystal> {
+    let found = |crystal: &Crystal| Some(crystal.symmetry(EXACT)?.number.get());
+    let groups: Vec<Option<u16>> = crystals.par_iter().map(found).collect();
+    let higher = groups.iter().flatten().filter(|&&number| number != asked).count();
+    if higher > 0 {
+        let of = crystals.len();
+        eprintln!(
+            "note: {higher} of {of} crystals have all symmetries of the space group {asked} and more: their label spacegroup \
+             tells which they have"
+        );
+    }
+    let labelled = |(crystal, group): (Crystal, Option<u16>)| match group {
+        Some(number) => crystal.with_label(super::SPACE_GROUP, f64::from(number)),
+        None => crystal,
+    };
+    crystals.into_iter().zip(groups).map(labelled).collect()
 }
 
 /// `drawn`, `count` of each composition, in the order in which to look at them.

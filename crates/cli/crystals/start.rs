@@ -29,7 +29,7 @@ pub struct StartArgs {
     #[arg(long, requires = "pool")]
     fill_unknown: bool,
     /// Keep the symmetry that a template has within so many Å on the whole way.
-    #[arg(long, value_name = "ANGSTROM", requires = "pool", num_args = 0..=1, default_missing_value = "0.1", value_parser = super::tolerance)]
+    #[arg(long, value_name = "ANGSTROM", requires = "pool", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     keep_symmetry: Option<f64>,
 }
 

@@ -14,7 +14,7 @@ use super::split::Split;
 use super::statistics::Statistics;
 use super::target;
 use crate::options::RunOptions;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Make one set of molecules from your files, with labels of a table, and tell what it is made of.
 ///
@@ -70,7 +70,7 @@ impl ImportArgs {
             ));
         }
         for out in self.targets().iter().chain(&self.json) {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         let labels = self.labels.plan()?;
         pool.install(|| -> Result<Ending> {

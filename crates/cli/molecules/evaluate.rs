@@ -16,7 +16,7 @@ use super::measure::{Numbers, Protocol, distances};
 use super::page::Page;
 use super::xtb::{self, Xtb};
 use crate::options::RunOptions;
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, prepare_target, threads};
 
 /// Measure molecules of any file, whoever made them.
 ///
@@ -38,7 +38,7 @@ pub struct EvaluateArgs {
     skip_bad: bool,
     /// Strain energies with GFN2-xTB of COUNT molecules, evenly spread over the file, by the program
     /// xtb on the PATH.
-    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "100")]
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "100", value_parser = crate::options::positive)]
     xtb: Option<NonZeroUsize>,
     /// Seconds after which a calculation of xtb is given up and counts as not converged.
     #[arg(long, value_name = "SECONDS", default_value = "300", requires = "xtb")]
@@ -76,7 +76,7 @@ impl EvaluateArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.json, &self.report].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         let limit = Duration::from_secs(self.xtb_limit.get());
         let found = |count: NonZeroUsize| Xtb::find(limit).map(|xtb| (xtb, count.get()));
@@ -85,9 +85,6 @@ impl EvaluateArgs {
         let table = table(&found.numbers)?;
         if !self.options.quiet {
             print!("{}", table.to_text());
-        }
-        for folder in [&self.json, &self.report].into_iter().flatten().filter_map(|p| p.parent()) {
-            std::fs::create_dir_all(folder)?;
         }
         if let Some(path) = &self.json {
             let number =

@@ -22,7 +22,7 @@ use super::shipped;
 use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Bound the negative log-likelihood of molecules by the steps of a model's ancestral sampler, in nats per
 /// molecule: a density over positions in Å, a probability of elements and of the number of atoms.
@@ -79,7 +79,7 @@ impl LikelihoodArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         if let Some(json) = &self.json {
-            refuse_existing(json, self.force)?;
+            prepare_target(json, self.force)?;
         }
         if self.count == Some(0) || self.draws == 0 || self.batch == 0 {
             return refused("--count, --draws and --batch: at least 1");

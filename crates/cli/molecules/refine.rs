@@ -20,7 +20,7 @@ use crate::device::DeviceOptions;
 use crate::generate::{Chunk, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Molecules computed together; no result depends on it.
 const BATCH: usize = 32;
@@ -65,7 +65,7 @@ impl RefineArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         check_molecule_target(&self.out).map_err(bad_input)?;
         if !(self.strength > 0.0 && self.strength < 1.0) {
             return refused(format!("--strength: found {}, allowed: in (0, 1)", self.strength));

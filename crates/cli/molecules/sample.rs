@@ -18,7 +18,7 @@ use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// A trained model of molecules.
 pub type Trained = crate::trained::Trained<MoleculesExperiment>;
@@ -49,7 +49,7 @@ pub struct SampleArgs {
     closed_shell: Option<u64>,
     /// Draw so many for each molecule, all of one size and composition where that is given, and keep the one whose
     /// properties, by --judge, are nearest to those asked for.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::options::positive)]
     candidates: Option<NonZeroUsize>,
     /// Model of properties that chooses among the candidates: a file, a run directory, or the name of one that is
     /// part of the program.
@@ -75,7 +75,7 @@ impl SampleArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         langevin_datasets::check_molecule_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = shipped::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;

@@ -10,7 +10,7 @@ use langevin_train::{PosthocError, RunFolder};
 use super::experiment::PointsExperiment;
 use crate::experiment::restated;
 use crate::model::{Model, PosthocAverage, Provenance};
-use crate::{Ending, bad_input, refuse_existing};
+use crate::{Ending, bad_input, prepare_target};
 
 /// Make another average of a run's weights from its snapshots.
 ///
@@ -47,7 +47,7 @@ impl AverageArgs {
     /// # Errors
     /// Bad input, or a model file that cannot be written.
     pub fn run(self) -> Result<Ending> {
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         let folder = RunFolder::new(&self.run);
         let snapshots = folder.snapshots();
         let steps = snapshots.steps();

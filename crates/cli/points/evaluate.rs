@@ -21,7 +21,7 @@ use super::trained::Trained;
 use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
 use crate::options::RunOptions;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Measure a trained model against its data, and write a report with pictures.
 ///
@@ -147,7 +147,7 @@ impl EvaluateArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.report, &self.json].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         if self.count < 2 || self.batch == 0 {
             return refused("--count: at least 2, --batch: at least 1");
@@ -173,11 +173,6 @@ impl EvaluateArgs {
         if !self.options.quiet {
             print!("{}", table.to_text());
             println!("{} points, {} evaluations each", found.samples.len(), found.evaluations);
-        }
-        for out in [&self.report, &self.json].into_iter().flatten() {
-            if let Some(folder) = out.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
         }
         if let Some(path) = &self.json {
             let numbers = serde_json::json!({

@@ -14,7 +14,7 @@ use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Draw points from a trained model.
 ///
@@ -55,7 +55,7 @@ impl SampleArgs {
     /// Bad input, or what failed while sampling.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         check_target(&self.out).map_err(bad_input)?;
         let (mut trained, hash) = Trained::read(&self.model, &self.device.open()?)?;
         self.choice.apply(&mut trained)?;

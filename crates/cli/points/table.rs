@@ -19,7 +19,7 @@ use crate::config_file::{self, ConfigFileError};
 use crate::experiment::Experiment;
 use crate::options::RunOptions;
 use crate::training::Prepared;
-use crate::{Ending, bad_input, refuse_existing, refused, threads};
+use crate::{Ending, bad_input, prepare_target, refused, threads};
 
 /// Train and evaluate several configs with several seeds, and write a results file.
 ///
@@ -87,7 +87,7 @@ impl TableArgs {
 
     /// Everything that can be checked before hours of work.
     fn plan(&self) -> Result<Vec<PointsExperiment>> {
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         if self.seeds == 0 || self.count < 2 {
             return refused("--seeds: at least 1, --count: at least 2");
         }

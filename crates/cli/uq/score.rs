@@ -20,7 +20,7 @@ use super::sums::{Sums, Wanted};
 use super::{LEVEL, RESAMPLES};
 use crate::options::RunOptions;
 use crate::progress::Progress;
-use crate::{Ending, refuse_existing, refused, threads};
+use crate::{Ending, prepare_target, refused, threads};
 
 /// Score an ensemble of fields against what was observed, whoever made them.
 ///
@@ -97,7 +97,7 @@ impl ScoreArgs {
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
         for out in [&self.json, &self.report].into_iter().flatten() {
-            refuse_existing(out, self.force)?;
+            prepare_target(out, self.force)?;
         }
         let mut cases = self.open(&self.ensemble)?;
         if let Some(path) = &self.climatology {

@@ -121,9 +121,19 @@ pub enum CrystalFault {
         /// Its occupancy.
         occupancy: f64,
     },
-    /// A space group without its operations.
+    /// A CIF without a cell.
+    #[error("found no {0}, needed: three lengths and three angles of a cell in this data block")]
+    NoCell(&'static str),
+    /// No space group.
     #[error(
-        "found the space group {0:?} without its operations, allowed: a list of them, as _space_group_symop_operation_xyz"
+        "found no space group {0:?}, allowed: a Hall or Hermann–Mauguin symbol, a number, or a list of its operations, as \
+         _space_group_symop_operation_xyz"
+    )]
+    NoGroup(String),
+    /// A space group whose operations are not told.
+    #[error(
+        "found the space group {0:?}, which leaves its origin or axes open, allowed: a setting behind it, as F d -3 m :2, or a \
+         list of its operations, as _space_group_symop_operation_xyz"
     )]
     Operations(String),
     /// No element.

@@ -111,11 +111,10 @@ pub fn write_crystals(
 /// # Errors
 /// [`CrystalFileError`] if the extension stands for no format that is written, or for one that holds fewer.
 pub fn check_crystal_target(path: &Path, count: usize) -> Result<(), CrystalFileError> {
-    let (format, _) = Format::of(path)?;
+    let unknown = || DatasetError::UnknownFormat { path: path.into(), allowed: WRITTEN };
+    let (format, _) = Format::of(path).map_err(|_| unknown())?;
     match format {
-        Format::Table => {
-            Err(DatasetError::UnknownFormat { path: path.into(), allowed: WRITTEN }.into())
-        }
+        Format::Table => Err(unknown().into()),
         _ if count == 0 => Err(CrystalFileError::Empty { path: path.into() }),
         _ if format.holds_one() && count > 1 => {
             Err(CrystalFileError::Single { path: path.into(), found: count })
@@ -142,13 +141,17 @@ fn write_comments(
     Ok(())
 }
 
+/// The text of a file, without the mark of its encoding; one that is not UTF-8 is Latin-1, as old CIF files are, whose
+/// authors have accents.
 fn text(path: &Path, packed: bool) -> io::Result<String> {
-    let (mut file, mut text) = (File::open(path)?, String::new());
+    let (mut file, mut bytes) = (File::open(path)?, Vec::new());
     match packed {
-        true => MultiGzDecoder::new(file).read_to_string(&mut text)?,
-        false => file.read_to_string(&mut text)?,
+        true => MultiGzDecoder::new(file).read_to_end(&mut bytes)?,
+        false => file.read_to_end(&mut bytes)?,
     };
-    Ok(text)
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
 }
 
 const READ: &str = ".cif, .vasp, .poscar, POSCAR, CONTCAR, .xyz, .extxyz, .csv with a column cif (each also with .gz)";

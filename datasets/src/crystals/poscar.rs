@@ -27,10 +27,7 @@ fn crystal(text: &str) -> Result<Crystal, BadCrystal> {
     };
     let numbers = |number: usize, what: &'static str, allowed: &'static str| {
         let text = line(number, what)?;
-        let three: Vec<f64> =
-            text.split_whitespace().take(3).filter_map(|word| word.parse().ok()).collect();
-        let three: Option<Vec3> = three.try_into().ok();
-        three.ok_or_else(|| BadCrystal::text(number, shown(text.trim()), allowed))
+        three(text).ok_or_else(|| BadCrystal::text(number, shown(text.trim()), allowed))
     };
     let scale = line(2, "scaling factor")?;
     let scale: f64 = scale.trim().parse().ok().filter(|x| *x != 0.0).ok_or_else(|| {
@@ -52,6 +49,15 @@ fn crystal(text: &str) -> Result<Crystal, BadCrystal> {
         _ => return Err(BadCrystal::text(at, shown(kind), "Direct or Cartesian")),
     };
     let length_scale = (lattice.volume() / volume(&vectors)).cbrt();
+    let rows = lines.get(at..).unwrap_or_default().iter();
+    let rows = rows.take_while(|row| three(row).is_some()).count();
+    let ended = lines.get(at + rows).is_none_or(|row| row.trim().is_empty());
+    // A row that is there and holds no numbers is told below.
+    if rows > species.len() || (rows < species.len() && ended) {
+        let found = format!("{rows} lines of coordinates for {} atoms", species.len());
+        let line = at + 1 + rows.min(species.len());
+        return Err(BadCrystal::text(line, found, "one for each atom that line 7 counts"));
+    }
     let mut frac_coords = Vec::with_capacity(species.len());
     for i in 0..species.len() {
         let allowed = "the coordinates of an atom, as line 7 counts";
@@ -65,6 +71,12 @@ fn crystal(text: &str) -> Result<Crystal, BadCrystal> {
     let crystal = Crystal::new(lattice, species, frac_coords);
     let crystal = crystal.map_err(|error| BadCrystal::line(at + 1, error))?;
     Ok(if name.is_empty() { crystal } else { crystal.with_note("name", name) })
+}
+
+/// The three numbers at the start of a line.
+fn three(line: &str) -> Option<Vec3> {
+    let numbers = line.split_whitespace().take(3).filter_map(|word| word.parse().ok());
+    numbers.collect::<Vec<f64>>().try_into().ok()
 }
 
 /// A factor above zero multiplies the vectors; one below is the volume that they are brought to.
@@ -81,6 +93,11 @@ fn volume(&[a, b, c]: &[Vec3; 3]) -> f64 {
 fn species(symbols: &str, counts: &str) -> Result<Vec<Element>, BadCrystal> {
     let (names, numbers): (Vec<&str>, Vec<&str>) =
         (symbols.split_whitespace().collect(), counts.split_whitespace().collect());
+    // Version 4 has no line of symbols: then the sixth line is of numbers.
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        let allowed = "element symbols as in line 6 of VASP 5, with the numbers of atoms in line 7";
+        return Err(BadCrystal::text(6, shown(symbols.trim()), allowed));
+    }
     if names.len() != numbers.len() {
         let found = format!("{} numbers of atoms for {} elements", numbers.len(), names.len());
         return Err(BadCrystal::text(7, found, "one for each element in line 6"));
@@ -89,10 +106,6 @@ fn species(symbols: &str, counts: &str) -> Result<Vec<Element>, BadCrystal> {
     for (name, number) in names.iter().zip(numbers) {
         // Potentials may be named with a suffix: Ca_sv.
         let symbol = name.split(['_', '/']).next().unwrap_or_default();
-        // Version 4 has no line of symbols: then the sixth line is of numbers.
-        if symbol.parse::<f64>().is_ok() {
-            return Err(BadCrystal::text(6, shown(symbols.trim()), "element symbols (VASP 5)"));
-        }
         let element: Element =
             symbol.parse().map_err(|error| BadCrystal::line(6, CrystalFault::Element(error)))?;
         // A cell of a million atoms is beyond all that is done here.
@@ -103,13 +116,13 @@ fn species(symbols: &str, counts: &str) -> Result<Vec<Element>, BadCrystal> {
     Ok(species)
 }
 
-/// The first of `crystals`; provenance goes into the title.
+/// The first of `crystals`, by right-handed vectors, as VASP wants them; provenance goes into the title.
 pub(super) fn write(
     crystals: &[Crystal],
     provenance: &[(String, String)],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let crystal = &crystals[0];
+    let crystal = &crystals[0].in_cell(crystals[0].lattice().right_handed());
     let formula = crystal.formula();
     writeln!(out, "{}", title(crystal, provenance))?;
     writeln!(out, "1.0")?;
@@ -167,14 +180,18 @@ mod tests {
         );
         assert_eq!(
             with("\n0.5 0.5 0.5", ""),
-            "line 9: found no line for each atom that line 7 counts"
+            "line 10: found 1 lines of coordinates for 2 atoms, allowed: one for each atom that line 7 counts"
+        );
+        assert_eq!(
+            with("0.5 0.5 0.5\n", "0.5 0.5 0.5\n0.2 0.2 0.2\n"),
+            "line 11: found 3 lines of coordinates for 2 atoms, allowed: one for each atom that line 7 counts"
         );
         assert_eq!(
             with("0.5 0.5 0.5", "0.5 x 0.5"),
             "line 10: found \"0.5 x 0.5\", allowed: the coordinates of an atom, as line 7 counts"
         );
         assert!(
-            with("Na_pv Cl\n", "1 1\n")
+            with("Na_pv Cl\n1 1\n", "1 1\n")
                 .starts_with("line 6: found \"1 1\", allowed: element symbols")
         );
         assert!(with("0 1.4 1.4", "1.4 0 1.4").starts_with("line 3: found a cell of 0"));

@@ -36,12 +36,8 @@ fn what_is_written_is_read_back() {
         for (a, b) in crystals().iter().zip(&read) {
             close(a, b);
         }
-        if name.contains("xyz") {
-            assert_eq!(
-                (read[1].labels()["gap"], read[1].notes()["source"].as_str()),
-                (1.25, "two words")
-            );
-        }
+        let told = (read[1].labels()["gap"], read[1].notes()["source"].as_str());
+        assert_eq!(told, (1.25, "two words"), "{name}");
         let error = write_crystals(&path, &crystals(), &[], false).unwrap_err();
         assert!(error.to_string().contains("exists"), "{error}");
     }
@@ -75,6 +71,32 @@ fn inputs_of_simulators_name_every_atom() {
         "{espresso}"
     );
     assert!(read_crystals(&folder.path().join("a.in"), false).is_err());
+}
+
+/// Other readers keep one block of each name, and do not tell upper and lower case apart.
+#[test]
+fn blocks_of_a_cif_have_names_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.cif");
+    let named = ["C", "c", "C_2", "C"].map(|name| crystals()[0].clone().with_note("name", name));
+    write_crystals(&path, &named, &[], false).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let blocks: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data_")).collect();
+    assert_eq!(blocks, ["C", "c_2", "C_2_3", "C_4"]);
+}
+
+/// Authors of old files have accents in Latin-1, and some editors begin files with a mark.
+#[test]
+fn other_encodings_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.cif");
+    write_crystals(&path, &crystals()[..1], &[], false).unwrap();
+    let text = fs::read(&path).unwrap();
+    let before = |bytes: &[u8]| [bytes, &text[..]].concat();
+    for bytes in [before(b"\xef\xbb\xbf"), before(b"# Andr\xe9\n")] {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(read_crystals(&path, false).unwrap().crystals.len(), 1);
+    }
 }
 
 /// Three different atoms along three different axes, by left-handed vectors: LAMMPS must get the crystal, not its
@@ -115,7 +137,7 @@ fn a_table_names_the_row_that_holds_no_crystal() {
     fs::write(&path, TABLE).unwrap();
     let error = read_crystals(&path, false).unwrap_err().to_string();
     assert!(
-        error.ends_with("set.csv, row 2, line 1 of its cif: found no _cell_length_a"),
+        error.ends_with("set.csv, row 2, line 1 of its cif: found no _cell_length_a, needed: three lengths and three angles of a cell in this data block"),
         "{error}"
     );
     let file = read_crystals(&path, true).unwrap();
@@ -139,6 +161,16 @@ fn files_without_crystals_are_refused() {
             "b.xyz",
             "3\nLattice=\"1 0 0 0 1 0 0 0 1\"\nC 0 0 0\n",
             "line 1: found 2 lines after the count, allowed: a comment and as many lines as it counts",
+        ),
+        (
+            "c.xyz",
+            "1\nLattice=\"3 0 0 0 3 0 0 0 9\" pbc=\"T T F\"\nC 0 0 0\n",
+            "line 2: found pbc=\"T T F\", allowed: pbc=\"T T T\": crystals repeat along all three vectors",
+        ),
+        (
+            "d.xyz",
+            "1\nLattice=\"3 0 0 0 3 0 0 0 9\"\nC 0 nan 0\n",
+            "line 3: found \"nan\", allowed: a coordinate in Å",
         ),
         (
             "a.pdb",

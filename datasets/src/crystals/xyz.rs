@@ -47,6 +47,11 @@ fn crystal(frame: &[&str], first: usize) -> Result<Crystal, BadCrystal> {
         BadCrystal::line(first + 1, CrystalFault::Missing("Lattice=\"…\" in the comment"))
     })?;
     let lattice = lattice(vectors, first + 1)?;
+    if let Some((_, pbc)) = comment.notes.iter().find(|(name, text)| name == "pbc" && is_open(text))
+    {
+        let allowed = "pbc=\"T T T\": crystals repeat along all three vectors";
+        return Err(BadCrystal::text(first + 1, format!("pbc={}", shown(pbc)), allowed));
+    }
     let layout = comment.layout;
     let (mut species, mut frac_coords) = (Vec::new(), Vec::new());
     for (line, row) in (first + 2..).zip(&frame[2..]) {
@@ -61,7 +66,8 @@ fn crystal(frame: &[&str], first: usize) -> Result<Crystal, BadCrystal> {
             .push(element.map_err(|error| BadCrystal::line(line, CrystalFault::Element(error)))?);
         let mut cart: Vec3 = [0.0; 3];
         for (x, word) in cart.iter_mut().zip(position) {
-            *x = real(word).ok_or_else(|| wrong(word, "a coordinate in Å"))?;
+            let number = real(word).filter(|x| x.is_finite());
+            *x = number.ok_or_else(|| wrong(word, "a coordinate in Å"))?;
         }
         frac_coords.push(lattice.fractional(&cart));
     }
@@ -74,6 +80,11 @@ fn crystal(frame: &[&str], first: usize) -> Result<Crystal, BadCrystal> {
         crystal = crystal.with_note(name, words);
     }
     Ok(crystal)
+}
+
+/// Whether the flags of a comment leave a direction in which nothing repeats.
+fn is_open(pbc: &str) -> bool {
+    pbc.split_ascii_whitespace().any(|flag| matches!(flag, "F" | "f" | "False" | "false" | "0"))
 }
 
 fn lattice(text: &str, line: usize) -> Result<Lattice, BadCrystal> {

@@ -9,6 +9,7 @@ pub mod baselines;
 pub mod config;
 pub mod constraint;
 pub mod geometry;
+pub mod group_symbol;
 pub mod lattice;
 pub mod makeup;
 pub mod matcher;

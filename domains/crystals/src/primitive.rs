@@ -11,8 +11,8 @@ use crate::formula::gcd;
 use crate::geometry::{Vec3, minus, near, nearest, wrapped};
 use crate::record::Crystal;
 
-/// How far, in Å along each axis of the cell, two atoms may be from being images of each other: the value of
-/// pymatgen's `get_primitive_structure`.
+/// How far, in Å along each axis of the cell, two atoms may be from being images of each other before structures are compared:
+/// the value of pymatgen's `get_primitive_structure`.
 pub const TOLERANCE: f64 = 0.25;
 
 /// Atoms of one element.
@@ -26,24 +26,25 @@ struct Group {
 impl Crystal {
     /// The primitive cell, reduced after Niggli; the crystal itself where there is no smaller one.
     ///
-    /// Atoms that are images of one another are averaged.
+    /// Atoms that are images of one another `within` so many Å along each axis are averaged: distortions that are smaller
+    /// than that are gone.
     ///
     /// # Source
-    /// The rules of pymatgen's `get_primitive_structure(tolerance=0.25)`.
+    /// The rules of pymatgen's `get_primitive_structure(tolerance=within)`.
     #[must_use]
-    pub fn primitive(&self) -> Self {
-        let groups = groups(self);
+    pub fn primitive(&self, within: f64) -> Self {
+        let groups = groups(self, within);
         let units = groups.iter().fold(0, |divisor, group| gcd(divisor, group.frac.len()));
         if units == 1 {
             return self.clone();
         }
-        let tolerance = self.lattice().lengths().map(|length| TOLERANCE / length);
+        let tolerance = self.lattice().lengths().map(|length| within / length);
         let periods = periods(&groups, &tolerance);
         for size in (2..=units).filter(|size| units % size == 0) {
             for form in hermite_forms(size) {
-                if let Some(smaller) = folded(self, &groups, &periods, &tolerance, &form, size) {
+                if let Some(smaller) = folded(self, &groups, &periods, within, (&form, size)) {
                     // Where an average has moved atoms nearer to each other, a still smaller one may appear.
-                    let primitive = smaller.primitive();
+                    let primitive = smaller.primitive(within);
                     let reduced = primitive.lattice().niggli();
                     return primitive.in_cell(reduced);
                 }
@@ -53,11 +54,11 @@ impl Crystal {
     }
 }
 
-fn groups(crystal: &Crystal) -> Vec<Group> {
+fn groups(crystal: &Crystal, within: f64) -> Vec<Group> {
     let mut elements = crystal.species().to_vec();
     elements.sort_by_key(|element| element.symbol());
     elements.dedup();
-    let tolerance = crystal.lattice().lengths().map(|length| 2.0 * TOLERANCE / length);
+    let tolerance = crystal.lattice().lengths().map(|length| 2.0 * within / length);
     let of = |element: Element| {
         let atoms = crystal.species().iter().zip(crystal.frac_coords());
         let frac: Vec<Vec3> = atoms.filter(|(e, _)| **e == element).map(|(_, f)| *f).collect();
@@ -105,20 +106,20 @@ fn folded(
     crystal: &Crystal,
     groups: &[Group],
     periods: &[Vec3],
-    tolerance: &Vec3,
-    form: &Matrix3<f64>,
-    size: usize,
+    within: f64,
+    (form, size): (&Matrix3<f64>, usize),
 ) -> Option<Crystal> {
+    let tolerance = crystal.lattice().lengths().map(|length| within / length);
     let inverse = form.try_inverse().expect("a Hermite form has a determinant above zero");
     let known = |row: usize| {
         let vector: Vec3 = std::array::from_fn(|k| inverse[(row, k)]);
-        periods.iter().any(|period| near(&vector, period, tolerance))
+        periods.iter().any(|period| near(&vector, period, &tolerance))
     };
     if !(0..3).all(known) {
         return None;
     }
     let lattice = crystal.lattice().changed(&inverse);
-    let within = lattice.lengths().map(|length| TOLERANCE / length);
+    let within = lattice.lengths().map(|length| within / length);
     let (mut species, mut frac_coords) = (Vec::new(), Vec::new());
     for group in groups {
         let merged = merged(group, form, &within, size)?;
@@ -184,7 +185,7 @@ mod tests {
         let shifted = face.map(|f: Vec3| [f[0] + 0.5, f[1], f[2]]);
         let atoms: Vec<_> =
             face.map(|f| (na, f)).into_iter().chain(shifted.map(|f| (cl, f))).collect();
-        let primitive = crystal(cube(5.64), &atoms).primitive();
+        let primitive = crystal(cube(5.64), &atoms).primitive(TOLERANCE);
         assert_eq!(primitive.len(), 2);
         for (length, angle) in
             primitive.lattice().lengths().iter().zip(primitive.lattice().angles())
@@ -197,13 +198,16 @@ mod tests {
     fn nearly_periodic_atoms_are_averaged_and_others_kept() {
         let long = Lattice::from_parameters([3.0, 3.0, 6.0], [90.0; 3]).unwrap();
         let at = |z: f64| crystal(long, &[(Element::C, [0.0; 3]), (Element::C, [0.0, 0.0, z])]);
-        let primitive = at(0.51).primitive();
+        let primitive = at(0.51).primitive(TOLERANCE);
         assert_eq!(primitive.len(), 1);
         // Images at 0 and 1.02 of the half cell.
         let z = primitive.frac_coords()[0].iter().map(|x| nearest(*x).abs()).fold(0.0, f64::max);
         assert!((z - 0.01).abs() < 1e-9, "{primitive:?}");
         assert!((primitive.lattice().volume() - 27.0).abs() < 1e-9);
-        assert_eq!(at(0.6).primitive(), at(0.6));
+        assert_eq!(at(0.6).primitive(TOLERANCE), at(0.6));
+        // Off by 0.06 Å: with less allowed, that is a distortion and stays.
+        assert_eq!(at(0.51).primitive(0.01), at(0.51));
+        assert_eq!(at(0.501).primitive(0.01).len(), 1);
     }
 
     /// In half the cell, atoms at 0, 0.2, 0.4 and 0.6 Å: each is near its neighbours and no two pairs are alone.
@@ -212,7 +216,7 @@ mod tests {
         let long = Lattice::from_parameters([3.0, 3.0, 20.0], [90.0; 3]).unwrap();
         let at = |z: f64| (Element::C, [0.0, 0.0, z / 20.0]);
         let chain = crystal(long, &[at(0.0), at(10.2), at(0.4), at(10.6)]);
-        assert_eq!(chain.primitive(), chain);
+        assert_eq!(chain.primitive(TOLERANCE), chain);
     }
 
     #[test]

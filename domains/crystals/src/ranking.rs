@@ -10,6 +10,8 @@ pub struct Ranked {
     pub candidate: usize,
     /// The part of the candidates that match it, itself counted, in (0, 1].
     pub support: f64,
+    /// Place in the order of the first candidate that is the same structure, from 1: its own where none before it is.
+    pub cluster: usize,
 }
 
 /// Which of some crystals match, and how far those are apart.
@@ -66,8 +68,13 @@ pub fn ranked(matcher: &Matcher, candidates: &[Crystal]) -> Vec<Ranked> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by(|&a, &b| support(b).cmp(&support(a)).then(nearness(a).total_cmp(&nearness(b))));
     let part = |i: usize| support(i) as f64 / candidates.len() as f64;
-    let order = matches.new_ones_first(&order).into_iter();
-    order.map(|i| Ranked { candidate: i, support: part(i) }).collect()
+    let order = matches.new_ones_first(&order);
+    let cluster = |i: usize| {
+        let first = order.iter().position(|&first| matches.row(first)[i].is_some());
+        first.expect("a crystal matches itself") + 1
+    };
+    let one = |&i: &usize| Ranked { candidate: i, support: part(i), cluster: cluster(i) };
+    order.iter().map(one).collect()
 }
 
 /// The order of `candidates`, the best of which come first, by votes of `weights`.
@@ -120,6 +127,8 @@ mod tests {
         assert_eq!(order, [2, 0, 5, 1, 3, 4]);
         let supports = [3.0, 2.0, 1.0, 3.0, 3.0, 2.0].map(|n| n / 6.0);
         assert!(ranked.iter().zip(supports).all(|(r, want)| (r.support - want).abs() < 1e-12));
+        let clusters: Vec<usize> = ranked.iter().map(|ranked| ranked.cluster).collect();
+        assert_eq!(clusters, [1, 2, 3, 1, 1, 2]);
     }
 
     #[test]

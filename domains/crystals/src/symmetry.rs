@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use moyo::MoyoDataset;
 use moyo::base::{AngleTolerance, Cell};
-use moyo::data::{HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
+use moyo::data::Setting;
 use nalgebra::Vector3;
 
 use crate::geometry::{norm, plus, wrapped};
@@ -37,30 +37,6 @@ impl From<&moyo::base::Operation> for Operation {
     fn from(operation: &moyo::base::Operation) -> Self {
         Self { turn: operation.rotation.map(f64::from), shift: operation.translation }
     }
-}
-
-/// Operations on the conventional cell of the one setting that `symbol` names: a Hall symbol, a Hermann–Mauguin symbol, full
-/// or short, or the number of a group that has one setting. Nothing for what names none, or several with different axes or
-/// origins.
-pub fn operations_of_symbol(symbol: &str) -> Option<Vec<Operation>> {
-    let bare = |text: &str| text.replace([' ', '_', '='], "").to_lowercase();
-    let wanted = bare(symbol);
-    let entries = || (1..=530).filter_map(hall_symbol_entry);
-    let named = |fits: &dyn Fn(&HallSymbolEntry) -> bool| -> Vec<HallSymbolEntry> {
-        entries().filter(|entry| fits(entry)).collect()
-    };
-    // A full symbol tells the axes, which a short one may leave open.
-    let kinds: [&dyn Fn(&HallSymbolEntry) -> bool; 4] = [
-        &|entry| bare(entry.hall_symbol) == wanted,
-        &|entry| bare(entry.hm_full) == wanted,
-        &|entry| bare(entry.hm_short) == wanted,
-        &|entry| entry.number.to_string() == wanted,
-    ];
-    let found = kinds.iter().map(|fits| named(fits)).find(|found| !found.is_empty())?;
-    let [entry] = &found[..] else { return None };
-    let setting = Setting::HallNumber(entry.hall_number);
-    let all = operations_from_number(entry.number, setting, false).ok()?;
-    Some(all.iter().map(Operation::from).collect())
 }
 
 impl Crystal {
@@ -136,19 +112,6 @@ mod tests {
         let crystal = Crystal::new(Lattice::new(rows).unwrap(), species, frac).unwrap();
         assert!(crystal.symmetry(0.5).is_none());
         assert_eq!(crystal.symmetry(0.01).unwrap().number.get(), 2);
-    }
-
-    /// Rock salt's group by all of its names; what leaves axes or origin open is nobody's.
-    #[test]
-    fn symbols_name_their_operations() {
-        for symbol in ["F m -3 m", "Fm-3m", "F 4/m -3 2/m", "-F 4 2 3", "225"] {
-            assert_eq!(operations_of_symbol(symbol).unwrap().len(), 192, "{symbol}");
-        }
-        assert_eq!(operations_of_symbol("P 1 21/c 1").unwrap().len(), 4);
-        assert_eq!(operations_of_symbol("P -1").unwrap().len(), 2);
-        for open in ["F d -3 m", "227", "P c", "Q 7", ""] {
-            assert_eq!(operations_of_symbol(open), None, "{open}");
-        }
     }
 
     #[test]

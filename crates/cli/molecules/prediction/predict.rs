@@ -13,7 +13,7 @@ use crate::molecules::sample::with_bonds_if_held;
 use crate::molecules::{read, require_elements, shipped};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, bad_input, refuse_existing, threads};
+use crate::{Ending, bad_input, prepare_target, threads};
 
 /// Predict properties of molecules of any file.
 ///
@@ -47,7 +47,7 @@ impl PredictArgs {
     /// Bad input.
     pub fn run(self) -> Result<Ending> {
         let pool = threads::pool(self.options.threads)?;
-        refuse_existing(&self.out, self.force)?;
+        prepare_target(&self.out, self.force)?;
         check_molecule_target(&self.out).map_err(bad_input)?;
         let (predictor, hash) = shipped::read_predictor(&self.model, &self.device.open()?)?;
         let molecules = read(&self.file)?;

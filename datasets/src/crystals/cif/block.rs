@@ -2,6 +2,9 @@
 
 use super::super::error::BadCrystal;
 
+/// How names begin that are this program's own; what follows keeps upper and lower case.
+pub(super) const OWN: &str = "_langevin_";
+
 /// A value and its line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Value {
@@ -32,6 +35,14 @@ impl Block {
         names.iter().find_map(named).map(|(_, values)| values.as_slice())
     }
 
+    /// What this program wrote beside the standard's items: names without [`OWN`], and values.
+    pub(super) fn own(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.columns.iter().filter_map(|(name, values)| match &values[..] {
+            [value] => Some((name.strip_prefix(OWN)?, value.known()?)),
+            _ => None,
+        })
+    }
+
     /// The first known value of the first of `names` that has one.
     pub(super) fn item(&self, names: &[&str]) -> Option<&Value> {
         names.iter().find_map(|name| self.column(&[name])?.first()?.known())
@@ -57,7 +68,8 @@ impl Token {
     }
 
     fn name(&self) -> Option<String> {
-        (!self.quoted && self.text.starts_with('_')).then(|| self.text.to_ascii_lowercase())
+        let name = (!self.quoted && self.text.starts_with('_')).then_some(&self.text)?;
+        Some(if name.starts_with(OWN) { name.clone() } else { name.to_ascii_lowercase() })
     }
 
     fn is_value(&self) -> bool {

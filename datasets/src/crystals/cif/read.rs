@@ -2,9 +2,9 @@
 
 use langevin_atoms::element::Element;
 use langevin_crystals::geometry::Vec3;
+use langevin_crystals::group_symbol::{Unnamed, operations_of_symbol};
 use langevin_crystals::lattice::Lattice;
 use langevin_crystals::record::{Crystal, CrystalError};
-use langevin_crystals::symmetry::operations_of_symbol;
 
 use super::super::Entries;
 use super::super::error::{BadCrystal, CrystalFault};
@@ -28,7 +28,7 @@ pub(in super::super) fn parse(text: &str) -> Result<Entries, BadCrystal> {
 
 fn crystal(block: &Block) -> Result<Crystal, BadCrystal> {
     let lattice = lattice(block)?;
-    let operations = operations(block)?;
+    let operations = operations(block, &lattice)?;
     let columns = ["x", "y", "z"].map(|axis| format!("_atom_site_fract_{axis}"));
     let missing = |what| BadCrystal::line(block.line, CrystalFault::Missing(what));
     let column =
@@ -64,12 +64,22 @@ fn crystal(block: &Block) -> Result<Crystal, BadCrystal> {
     }
     let crystal = Crystal::new(lattice, species, frac_coords);
     let crystal = crystal.map_err(|error| BadCrystal::line(block.line, error))?;
-    Ok(if block.name.is_empty() { crystal } else { crystal.with_note("name", block.name.as_str()) })
+    let crystal = if block.name.is_empty() {
+        crystal
+    } else {
+        crystal.with_note("name", block.name.as_str())
+    };
+    Ok(block.own().fold(crystal, |crystal, (name, value)| {
+        match crate::molecules::label(&value.text) {
+            Some(number) => crystal.with_label(name, number),
+            None => crystal.with_note(name, value.text.as_str()),
+        }
+    }))
 }
 
 fn lattice(block: &Block) -> Result<Lattice, BadCrystal> {
     let get = |name: &'static str| {
-        let missing = || BadCrystal::line(block.line, CrystalFault::Missing(name));
+        let missing = || BadCrystal::line(block.line, CrystalFault::NoCell(name));
         block.item(&[name]).ok_or_else(missing)
     };
     let a = get("_cell_length_a")?;
@@ -84,7 +94,7 @@ fn lattice(block: &Block) -> Result<Lattice, BadCrystal> {
 }
 
 /// The operations of the space group; none in P 1.
-fn operations(block: &Block) -> Result<Vec<Operation>, BadCrystal> {
+fn operations(block: &Block, lattice: &Lattice) -> Result<Vec<Operation>, BadCrystal> {
     const LISTS: [&str; 2] = ["_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"];
     if let Some(list) = block.column(&LISTS) {
         let parse = |value: &Value| {
@@ -107,9 +117,12 @@ fn operations(block: &Block) -> Result<Vec<Operation>, BadCrystal> {
         Some(name) => match name.text.replace(' ', "").to_ascii_uppercase().as_str() {
             "P1" | "1" => Ok(Vec::new()),
             _ => {
-                let found = operations_of_symbol(&name.text);
-                let unknown = || CrystalFault::Operations(name.text.clone());
-                let found = found.ok_or_else(|| BadCrystal::line(name.line, unknown()))?;
+                let fault = |why| match why {
+                    Unnamed::Unknown => CrystalFault::NoGroup(name.text.clone()),
+                    Unnamed::Open => CrystalFault::Operations(name.text.clone()),
+                };
+                let found = operations_of_symbol(&name.text, lattice.angles());
+                let found = found.map_err(|why| BadCrystal::line(name.line, fault(why)))?;
                 Ok(found.iter().map(Operation::from).collect())
             }
         },
@@ -119,6 +132,10 @@ fn operations(block: &Block) -> Result<Vec<Operation>, BadCrystal> {
 
 /// `Na`, `Na1+`, `NA3`: the letters at the start, two where these name an element, else one.
 fn element(symbol: &Value) -> Result<Element, BadCrystal> {
+    // Deuterium is hydrogen.
+    if symbol.text.trim_end_matches(|c: char| !c.is_ascii_alphabetic()) == "D" {
+        return Ok(Element::H);
+    }
     let letters: String = symbol.text.chars().take_while(char::is_ascii_alphabetic).collect();
     let first = |count: usize| letters.get(..count).and_then(|text| text.parse::<Element>().ok());
     let named = first(2).or_else(|| first(1));
@@ -189,12 +206,13 @@ mod tests {
         let full = |rows: &str| message(format!("{CELL}{ATOMS}{rows}\n"));
         assert_eq!(
             message(format!("data_x\n{ATOMS}C 0 0 0 1\n")),
-            "line 1: found no _cell_length_a"
+            "line 1: found no _cell_length_a, needed: three lengths and three angles of a cell in this data block"
         );
         assert_eq!(message(CELL.into()), "line 1: found no fractional coordinates");
         assert!(
             full("C 0 0 0 0.5").starts_with("line 14: found the occupancy 0.5 of C, allowed: 1")
         );
+        assert_eq!(one(&format!("{CELL}{ATOMS}D1 0 0 0 1\n")).unwrap().species(), [Element::H]);
         assert!(full("Qq 0 0 0 1").starts_with("line 14: found \"Qq\", allowed: the symbol"));
         assert_eq!(full("C 0 a 0 1"), "line 14: found \"a\", allowed: a finite number");
         let torn = format!(
@@ -206,9 +224,12 @@ mod tests {
         );
         let negative = message(CELL.replace("4.0(1)", "-4.0") + ATOMS + "C 0 0 0 1\n");
         assert_eq!(negative, "line 2: found a length of -4 Å, allowed: more than 0");
+        let group = |symbol: &str| {
+            message(format!("{CELL}_symmetry_space_group_name_H-M '{symbol}'\n{ATOMS}C 0 0 0 1\n"))
+        };
         // Two origins: which one is meant is not said.
-        let group = format!("{CELL}_symmetry_space_group_name_H-M 'F d -3 m'\n{ATOMS}C 0 0 0 1\n");
-        assert!(message(group).starts_with("line 8: found the space group \"F d -3 m\" without"));
+        assert!(group("F d -3 m").starts_with("line 8: found the space group \"F d -3 m\", which"));
+        assert!(group("Q 9 9").starts_with("line 8: found no space group \"Q 9 9\", allowed"));
         let operation =
             format!("{CELL}loop_\n_symmetry_equiv_pos_as_xyz\nx,y,w\n{ATOMS}C 0 0 0 1\n");
         assert!(message(operation).starts_with("line 10: found \"x,y,w\", allowed: an operation"));

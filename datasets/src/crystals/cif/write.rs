@@ -1,10 +1,12 @@
 //! Crystals as CIF, in P 1: every atom of the cell is listed.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use langevin_crystals::record::Crystal;
 
 use super::super::write_comments;
+use super::block::OWN;
 
 /// One data block per crystal, provenance as comments on top.
 pub(in super::super) fn write(
@@ -13,17 +15,43 @@ pub(in super::super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     write_comments('#', provenance, out)?;
+    let mut taken = BTreeSet::new();
     for (i, crystal) in crystals.iter().enumerate() {
-        block(crystal, i, out)?;
+        block(crystal, &name_of(crystal, i, &mut taken), out)?;
     }
     Ok(())
 }
 
-fn block(crystal: &Crystal, place: usize, out: &mut dyn Write) -> io::Result<()> {
+/// The name of a block: the crystal's own or its formula, with its place where another one of the file has it already, since
+/// names that come again are lost on other readers. They do not tell upper and lower case apart.
+fn name_of(crystal: &Crystal, place: usize, taken: &mut BTreeSet<String>) -> String {
+    let own = match crystal.notes().get("name") {
+        Some(name) => graphic(name),
+        None => format!("{}_{}", crystal.formula(), place + 1),
+    };
+    let mut name = own.clone();
+    let mut again = place + 1;
+    while !taken.insert(name.to_lowercase()) {
+        name = format!("{own}_{again}");
+        again += 1;
+    }
+    name
+}
+
+/// `text` in one word.
+fn graphic(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect()
+}
+
+fn block(crystal: &Crystal, name: &str, out: &mut dyn Write) -> io::Result<()> {
     let formula = crystal.formula();
-    let name = crystal.notes().get("name").cloned().unwrap_or(format!("{formula}_{}", place + 1));
-    let name: String = name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
     writeln!(out, "data_{name}")?;
+    for (name, value) in crystal.labels() {
+        writeln!(out, "{OWN}{} {value}", graphic(name))?;
+    }
+    for (name, text) in crystal.notes().iter().filter(|(name, _)| *name != "name") {
+        writeln!(out, "{OWN}{} {}", graphic(name), quoted(text))?;
+    }
     for (axis, length) in ["a", "b", "c"].iter().zip(crystal.lattice().lengths()) {
         writeln!(out, "_cell_length_{axis} {length}")?;
     }
@@ -49,6 +77,16 @@ fn block(crystal: &Crystal, place: usize, out: &mut dyn Write) -> io::Result<()>
         writeln!(out, " {element} {element}{} 1 {x} {y} {z} 1", i + 1)?;
     }
     Ok(())
+}
+
+/// `text` in quotes, which end only before a blank.
+fn quoted(text: &str) -> String {
+    let line = text.replace(['\n', '\r'], " ");
+    let ends = |quote: char| line.contains(&format!("{quote} ")) || line.ends_with(quote);
+    match ['\'', '"'].into_iter().find(|&quote| !ends(quote)) {
+        Some(quote) => format!("{quote}{line}{quote}"),
+        None => format!("'{}'", line.replace('\'', "’")),
+    }
 }
 
 /// All digits of `x`, and so many that it cannot be taken for a third that was rounded.

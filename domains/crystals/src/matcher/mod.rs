@@ -15,6 +15,7 @@ pub use alignment::{Aligned, aligned};
 use crate::element::Element;
 use crate::geometry::{Vec3, wrapped};
 use crate::lattice::Lattice;
+use crate::primitive::TOLERANCE;
 use crate::record::Crystal;
 
 /// Tolerances of a comparison.
@@ -73,7 +74,7 @@ impl Matcher {
     /// `crystal`, reduced for comparisons with this matcher. Worth keeping: it is half of the work.
     pub fn reduce(&self, crystal: &Crystal) -> Reduced {
         let niggli = crystal.in_cell(crystal.lattice().niggli());
-        let reduced = if self.primitive { niggli.primitive() } else { niggli };
+        let reduced = if self.primitive { niggli.primitive(TOLERANCE) } else { niggli };
         let count = |element: &Element| reduced.species().iter().filter(|e| *e == element).count();
         let anchor = reduced.species().iter().min_by_key(|e| count(e)).expect("there is an atom");
         let mut order: Vec<usize> = (0..reduced.len()).collect();

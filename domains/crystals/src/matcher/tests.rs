@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::primitive::TOLERANCE;
 
 fn crystal(lattice: Lattice, atoms: &[(u8, Vec3)]) -> Crystal {
     let (species, frac) = atoms.iter().map(|(z, f)| (Element::new(*z).unwrap(), *f)).unzip();
@@ -66,7 +67,7 @@ fn apart(crystal: &Crystal) -> bool {
     let (lattice, frac) = (crystal.lattice(), crystal.frac_coords());
     let far = |a: &Vec3, b: &Vec3| {
         let nearest = crate::geometry::minus(a, b).map(crate::geometry::nearest);
-        crate::geometry::norm(&lattice.cartesian(&nearest)) > 4.0 * crate::primitive::TOLERANCE
+        crate::geometry::norm(&lattice.cartesian(&nearest)) > 4.0 * TOLERANCE
     };
     (0..frac.len()).all(|i| (0..i).all(|j| far(&frac[i], &frac[j])))
 }
@@ -103,7 +104,7 @@ proptest! {
     #[test]
     fn supercells_match(crystal in general(), axis in 0usize..3) {
         let niggli = crystal.in_cell(crystal.lattice().niggli());
-        prop_assume!(niggli.primitive() == niggli && crystal.primitive() == crystal);
+        prop_assume!(niggli.primitive(TOLERANCE) == niggli && crystal.primitive(TOLERANCE) == crystal);
         prop_assume!(apart(&crystal));
         let mut change = nalgebra::Matrix3::identity();
         change[(axis, axis)] = 2.0;
