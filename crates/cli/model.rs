@@ -90,13 +90,8 @@ impl<E: DeserializeOwned, D: DeserializeOwned> Model<E, D> {
         let file = ModelFile::from_bytes(path, bytes).map_err(bad_input)?;
         let config = file.require(path, CONFIG).map_err(bad_input)?;
         let experiment = crate::config_file::parse(config, path).map_err(|error| {
-            let shown = path.display();
-            match network_of(config) {
-                Some(kind) => bad_input(anyhow!(
-                    "{shown}: a model with the network {kind}, not of this command: {error}"
-                )),
-                None => bad_input(error),
-            }
+            let kind = network_of(config).unwrap_or_else(|| "unknown".into());
+            bad_input(anyhow!("{error}; its network is {kind}: is it a model of another command?"))
         })?;
         let domain = file.require(path, DOMAIN).map_err(bad_input)?;
         let domain = serde_json::from_str(domain)
