@@ -210,6 +210,46 @@ fn constraints_are_kept_exactly() {
     }
 }
 
+/// Match rates by numbers of steps, of what the config holds out or of some crystals of a file.
+#[test]
+fn match_rates_are_told_by_steps() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let curve = |more: &[&str]| -> serde_json::Value {
+        let all = ["curve", "run", "--at", "2,5", "--json", "c.json", "--force"];
+        CRYSTALS.done(folder, &[&all[..], more].concat());
+        serde_json::from_str(&text(folder, "c.json")).unwrap()
+    };
+    let held_out = curve(&[]);
+    assert_eq!(held_out["crystals"], 4);
+    let steps = |k: usize| {
+        (held_out["curve"][k]["steps"].clone(), held_out["curve"][k]["evaluations"].clone())
+    };
+    assert_eq!(steps(0), (2.into(), 2.0.into()));
+    assert_eq!(steps(1), (5.into(), 5.0.into()));
+    let some = curve(&["--like", "train.extxyz", "--some", "7", "--count", "2"]);
+    assert_eq!(some["crystals"], 7);
+    assert!((0.0..=1.0).contains(&some["curve"][0]["match_rate"].as_f64().unwrap()));
+    CRYSTALS.refused(folder, &["curve", "run", "--at", "0"], "allowed: a whole number above 0");
+    CRYSTALS.refused(folder, &["curve", "run", "--at", "2", "--formula", "CsCl"], "needed: --like");
+}
+
+/// Without a GPU in the program none is taken, and nothing else instead.
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = ["sample", "--formula", "NaCl", "--out", "no.cif", "--device"];
+    for (device, message) in [
+        ("cuda:1", "--device cuda:1: this program was built for the CPU alone"),
+        ("gpu", "found \"gpu\", allowed: cpu, cuda, or cuda:I"),
+    ] {
+        CRYSTALS.refused(folder.path(), &[&sample[..], &[device]].concat(), message);
+    }
+    assert!(!folder.path().join("no.cif").exists());
+}
+
 /// A model that adds noise on its way leaves it out where a symmetry is asked for, and only there.
 #[test]
 fn noise_breaks_no_symmetry() {
@@ -377,7 +417,7 @@ fn templates_are_retrieved_refined_and_ranked() {
     assert_eq!(best.matches("confidence=").count(), 30);
     CRYSTALS.refused(
         folder,
-        &["rank", "s.extxyz", "--candidates", "5", "--calibration", "c.json"],
+        &["rank", "s.extxyz", "--candidates", "5", "--calibration", "c.json", "--out", "no.cif"],
         "found 4 candidates, allowed: 5",
     );
     CRYSTALS.refused(
