@@ -52,7 +52,7 @@ impl FromStr for DeviceChoice {
 #[cfg(not(feature = "cuda"))]
 fn gpu(index: usize) -> Result<Device> {
     refused(format!(
-        "--device cuda:{index}: this program was built for the CPU alone: build it with `make cuda`, or leave --device out"
+        "--device cuda:{index}: this program was built for the CPU alone, allowed: cpu"
     ))
 }
 
