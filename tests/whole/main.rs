@@ -4,6 +4,7 @@ mod average;
 mod bad_input;
 mod climate;
 mod climate_models;
+mod crystal_candidates;
 mod crystal_models;
 mod crystals;
 mod data_import;

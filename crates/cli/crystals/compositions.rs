@@ -53,6 +53,7 @@ impl FromStr for Asked {
 const MOST_ATOMS: usize = 1000;
 
 /// A cell that is asked for, and who asks.
+#[derive(Clone)]
 pub struct AskedCell {
     /// The option, for messages.
     pub name: String,

@@ -55,7 +55,6 @@ fn volume(text: &str) -> Result<f64, String> {
 /// [`ConstraintArgs`], checked against a model.
 pub struct Constraints {
     group: Option<SpaceGroup>,
-    number: Option<u16>,
     volume: Option<f64>,
     elements: Option<Arc<Vec<bool>>>,
     odds: BTreeMap<Stoichiometry, Vec<Odds>>,
@@ -104,9 +103,9 @@ impl ConstraintArgs {
         Ok(())
     }
 
-    /// Whether a space group is asked for.
-    pub fn has_group(&self) -> bool {
-        self.space_group.is_some()
+    /// The number of the space group, if one is asked for.
+    pub fn space_group(&self) -> Option<u16> {
+        self.space_group
     }
 
     /// Everything checked against the domain and the compositions that are asked for.
@@ -117,8 +116,7 @@ impl ConstraintArgs {
         let group = self.space_group.map(|number| group(number, domain, makes)).transpose()?;
         let elements = self.system.as_ref().map(|system| allowed(system, domain)).transpose()?;
         let odds = domain.makeup.odds(&domain.elements);
-        let (number, elements) = (self.space_group, elements.map(Arc::new));
-        Ok(Constraints { group, number, volume: self.volume, elements, odds, seed })
+        Ok(Constraints { group, volume: self.volume, elements: elements.map(Arc::new), odds, seed })
     }
 }
 
@@ -190,11 +188,6 @@ fn counts(make: &Make, domain: &Crystals) -> BTreeMap<Element, usize> {
 }
 
 impl Constraints {
-    /// The number of the space group, if one is asked for.
-    pub fn space_group(&self) -> Option<u16> {
-        self.number
-    }
-
     /// The constraint of the sample at `place`, which is to be `make` and has `orbits`.
     pub fn of(&self, (place, make): (usize, &Make), orbits: Option<Arc<Orbits>>) -> Constraint {
         let partition = make.stoichiometry.as_ref().map(|stoichiometry| {

@@ -16,7 +16,7 @@ use super::compositions::AskedCell;
 use super::references::real;
 use super::request::RequestArgs;
 use super::retrieve::heap;
-use super::sample::draw;
+use super::sample::{Trained, draw};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
@@ -85,19 +85,21 @@ impl CurveArgs {
         if let Some(json) = &self.json {
             prepare_target(json, self.force)?;
         }
-        let (mut crystals, mut points) = (0, Vec::new());
-        for steps in self.at.iter().map(|steps| steps.get()) {
-            let (count, point) = pool.install(|| self.point(steps))?;
-            crystals = count;
-            points.push(point);
-        }
+        let (mut trained, _) = shipped::read(&self.model, &self.device.open()?)?;
+        let (references, cells) = real(&self.request, &trained)?;
+        let real = self.spread(references, cells);
+        let points = self.at.iter().map(|steps| {
+            self.choice.with_steps(steps.get()).apply(&mut trained)?;
+            pool.install(|| self.point(steps.get(), &trained, &real))
+        });
+        let points: Vec<Point> = points.collect::<Result<_>>()?;
         if !self.options.quiet {
             print!("{}", table(&points)?.to_text());
         }
         if let Some(path) = &self.json {
             let json = serde_json::json!({
                 "generated_by": concat!("langevin ", env!("CARGO_PKG_VERSION")),
-                "model": self.model, "request": self.request, "crystals": crystals,
+                "model": self.model, "request": self.request, "crystals": real.0.len(),
                 "candidates": self.count, "seed": self.seed, "curve": points,
             });
             write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;
@@ -105,18 +107,19 @@ impl CurveArgs {
         Ok(Ending::Done)
     }
 
-    /// How many crystals there are, and how samples of their compositions by `steps` steps meet them.
-    fn point(&self, steps: usize) -> Result<(usize, Point)> {
-        let (mut trained, _) = shipped::read(&self.model, &self.device.open()?)?;
-        self.choice.with_steps(steps).apply(&mut trained)?;
-        let (references, cells) = real(&self.request, &trained)?;
-        let (references, cells) = self.spread(references, cells);
+    /// How samples of `trained`, which takes `steps` steps, of the compositions of `cells` meet `references`.
+    fn point(
+        &self,
+        steps: usize,
+        trained: &Trained,
+        (references, cells): &(Vec<Crystal>, Vec<AskedCell>),
+    ) -> Result<Point> {
         let (seed, count) = (Seed(self.seed), self.count.get());
         let total = super::total(count, references.len())? as u64;
-        let request = self.request.plan_for(Some(cells), &trained, seed)?;
+        let request = self.request.plan_for(Some(cells.clone()), trained, seed)?;
         let bar = SharedProgress::new("sample", total, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let drawn = draw(&trained, &request, seed, (count, self.batch.get()), &finished)?;
+        let drawn = draw(trained, &request, seed, (count, self.batch.get()), &finished)?;
         bar.finish();
         // A sample without a volume matches nothing, and keeps its place.
         let whole = drawn.crystals.into_iter().enumerate().map(|(place, crystal)| {
@@ -124,10 +127,9 @@ impl CurveArgs {
         });
         let whole: Vec<Crystal> = whole.collect();
         let matcher = Matcher::prediction();
-        let matches = Matches::paired(&matcher, &whole, &references, count, |_| true);
+        let matches = Matches::paired(&matcher, &whole, references, count, |_| true);
         let (match_rate, rmse) = (matches.rate(), matches.rmse());
-        let point = Point { steps, evaluations: drawn.evaluations, match_rate, rmse };
-        Ok((references.len(), point))
+        Ok(Point { steps, evaluations: drawn.evaluations, match_rate, rmse })
     }
 
     /// As many as were asked for, evenly spread.

@@ -125,6 +125,11 @@ impl RequestArgs {
         Ok(Request { makes, start, constraints, values, contrast, tells })
     }
 
+    /// The space group that samples keep, if one is asked for.
+    pub fn space_group(&self) -> Option<u16> {
+        self.constraints.space_group()
+    }
+
     /// Whether nothing but compositions is asked for.
     pub fn is_plain(&self) -> bool {
         self.constraints.is_none() && self.property.is_empty() && !self.start.keeps_symmetry()
@@ -137,7 +142,7 @@ impl RequestArgs {
 
     /// Whether samples have a symmetry from the start, which noise would break.
     pub fn keeps_symmetry(&self) -> bool {
-        self.constraints.has_group() || self.start.keeps_symmetry()
+        self.space_group().is_some() || self.start.keeps_symmetry()
     }
 
     fn of_any_composition(&self, domain: &Crystals) -> Result<Makes> {
@@ -160,11 +165,6 @@ impl Request {
     /// Of how many compositions [`Request::draw`] makes `count` samples each; nothing where it makes that many in all.
     pub fn compositions(&self) -> Option<usize> {
         self.makes.compositions()
-    }
-
-    /// The space group that samples keep, if one is asked for.
-    pub fn space_group(&self) -> Option<u16> {
-        self.constraints.space_group()
     }
 
     /// What each sample is made of: `count` of each composition, or in all.

@@ -106,7 +106,7 @@ impl SampleArgs {
         if let Some(tolerance) = self.symmetrize {
             crystals = pool.install(|| super::symmetrized(crystals, tolerance));
         }
-        if let Some(group) = request.space_group() {
+        if let Some(group) = self.request.space_group() {
             crystals = pool.install(|| with_groups(crystals, group));
         }
         let within = self.symmetrize.map_or("nothing".into(), |within| format!("{within} Å"));

@@ -3,21 +3,10 @@
 use candle_core::{Result, Tensor, Var};
 
 use super::*;
-use crate::activation::Activation;
+use crate::activation::{ALL, Activation};
 use crate::conv::Conv2d;
 use crate::testing::*;
 use crate::{PairWeights, SparseRows};
-
-const ALL: [Activation; 8] = [
-    Activation::Identity,
-    Activation::Silu,
-    Activation::Selu,
-    Activation::Gelu,
-    Activation::GeluTanh,
-    Activation::Tanh,
-    Activation::Sigmoid,
-    Activation::Softplus,
-];
 
 /// Values, and gradients of a weighted sum of them.
 fn value_and_gradients(
