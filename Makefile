@@ -6,7 +6,7 @@
 BUILD = . .deps/build.env && cargo
 LANGEVIN = target/release/langevin
 
-.PHONY: demo test setup build check results bench
+.PHONY: demo test setup build cuda check results bench
 
 demo: build
 	@scripts/demo.sh $(LANGEVIN) out/demo
@@ -16,6 +16,11 @@ test: setup
 
 build: setup
 	$(BUILD) build --release $$LANGEVIN_FEATURES
+
+# The same program, with --device cuda too: it starts without a GPU, and looks for one when asked.
+cuda: setup
+	scripts/cuda/setup.sh
+	. .deps/cuda.env && $(BUILD) build --release --features cuda $$LANGEVIN_FEATURES
 
 setup: .deps/build.env
 

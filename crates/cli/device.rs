@@ -4,13 +4,15 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use candle_core::Device;
+use langevin_kernels::compose_everywhere;
 
 use crate::refused;
 
 /// The option of every command that asks a network.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DeviceOptions {
-    /// Where networks work: cpu, cuda or cuda:I, the I-th NVIDIA GPU from 0.
+    /// Where networks work: cpu, cuda or cuda:I, the I-th NVIDIA GPU from 0; cpu:composed does on the CPU what a GPU does,
+    /// to compare with it.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceChoice,
 }
@@ -23,6 +25,10 @@ impl DeviceOptions {
     pub fn open(&self) -> Result<Device> {
         match self.device {
             DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Composed => {
+                compose_everywhere();
+                Ok(Device::Cpu)
+            }
             DeviceChoice::Cuda(index) => gpu(index),
         }
     }
@@ -32,6 +38,8 @@ impl DeviceOptions {
 enum DeviceChoice {
     #[default]
     Cpu,
+    /// The CPU, with the operations that other devices compose.
+    Composed,
     Cuda(usize),
 }
 
@@ -39,9 +47,11 @@ impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("found {text:?}, allowed: cpu, cuda, or cuda:I with I from 0");
+        let wrong =
+            || format!("found {text:?}, allowed: cpu, cuda, cuda:I with I from 0, or cpu:composed");
         match text.split_once(':') {
             None if text == "cpu" => Ok(Self::Cpu),
+            Some(("cpu", "composed")) => Ok(Self::Composed),
             None if text == "cuda" => Ok(Self::Cuda(0)),
             Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| wrong()),
             _ => Err(wrong()),
@@ -52,13 +62,14 @@ impl FromStr for DeviceChoice {
 #[cfg(not(feature = "cuda"))]
 fn gpu(index: usize) -> Result<Device> {
     refused(format!(
-        "--device cuda:{index}: this program was built for the CPU alone, allowed: cpu"
+        "--device cuda:{index}: this program was built for the CPU alone (make cuda builds one for NVIDIA GPUs), allowed: cpu"
     ))
 }
 
 #[cfg(feature = "cuda")]
 fn gpu(index: usize) -> Result<Device> {
-    Device::new_cuda(index).or_else(|error| refused(format!("--device cuda:{index}: {error}")))
+    langevin_kernels::cuda::open(index)
+        .or_else(|error| refused(format!("--device cuda:{index}: {error}")))
 }
 
 #[cfg(test)]
@@ -69,6 +80,7 @@ mod tests {
     fn devices_have_names() {
         let parse = |text: &str| text.parse::<DeviceChoice>();
         assert_eq!(parse("cpu"), Ok(DeviceChoice::Cpu));
+        assert_eq!(parse("cpu:composed"), Ok(DeviceChoice::Composed));
         assert_eq!(parse("cuda"), Ok(DeviceChoice::Cuda(0)));
         assert_eq!(parse("cuda:3"), Ok(DeviceChoice::Cuda(3)));
         for text in ["gpu", "cuda:", "cuda:x", "cpu:0", "CUDA"] {

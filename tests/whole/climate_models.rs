@@ -34,7 +34,7 @@ fn showers(path: &Path, units: &str) {
     file.close().unwrap();
 }
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 seed = 1
 [data]
 files = ["rain.nc"]
@@ -68,7 +68,7 @@ checkpoint_every = 6
 validate_every = 6
 "#;
 
-fn frame(path: &Path, time: usize, member: usize) -> Array2<f32> {
+pub(super) fn frame(path: &Path, time: usize, member: usize) -> Array2<f32> {
     let file = GridFile::open(path).unwrap();
     let field = file.field(None).unwrap();
     file.frame(&field, (time, member)).unwrap()
@@ -78,12 +78,23 @@ fn bits(field: &Array2<f32>) -> Vec<u32> {
     field.iter().map(|x| x.to_bits()).collect()
 }
 
+/// A folder with showers and a coarse file of them.
+pub(super) fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    make_showers(folder.path());
+    folder
+}
+
+fn make_showers(folder: &Path) {
+    showers(&folder.join("rain.nc"), "mm h-1");
+    CLIMATE.done(folder, &["regrid", "--input", "rain.nc", "--coarsen", "4", "--out", "coarse.nc"]);
+}
+
 /// Showers, a coarse file of them, and a model trained on them.
 fn trained(folder: &Path) {
-    showers(&folder.join("rain.nc"), "mm h-1");
+    make_showers(folder);
     fs::write(folder.join("config.toml"), CONFIG).unwrap();
     CLIMATE.done(folder, &["train", "config.toml", "--out", "run", "--quiet"]);
-    CLIMATE.done(folder, &["regrid", "--input", "rain.nc", "--coarsen", "4", "--out", "coarse.nc"]);
 }
 
 /// Ensembles of two or four members, with more options.

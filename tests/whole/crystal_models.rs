@@ -210,21 +210,6 @@ fn constraints_are_kept_exactly() {
     }
 }
 
-/// Without a GPU in the program none is taken, and nothing else instead.
-#[cfg(not(feature = "cuda"))]
-#[test]
-fn a_device_that_is_not_there_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let sample = ["sample", "--formula", "NaCl", "--out", "no.cif", "--device"];
-    for (device, message) in [
-        ("cuda:1", "--device cuda:1: this program was built for the CPU alone"),
-        ("gpu", "found \"gpu\", allowed: cpu, cuda, or cuda:I"),
-    ] {
-        CRYSTALS.refused(folder.path(), &[&sample[..], &[device]].concat(), message);
-    }
-    assert!(!folder.path().join("no.cif").exists());
-}
-
 /// A model that adds noise on its way leaves it out where a symmetry is asked for, and only there.
 #[test]
 fn noise_breaks_no_symmetry() {

@@ -8,6 +8,7 @@ mod crystal_candidates;
 mod crystal_models;
 mod crystals;
 mod data_import;
+mod devices;
 mod domain;
 mod files;
 mod guidance;

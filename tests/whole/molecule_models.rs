@@ -100,10 +100,16 @@ pub(super) fn refused(folder: &Path, args: &[&str], message: &str) {
     assert!(said.contains(message), "{args:?} said: {said}\nexpected: {message}");
 }
 
-/// A folder with a trained model in `run`.
-pub(super) fn trained() -> tempfile::TempDir {
+/// A folder with molecules.
+pub(super) fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train.extxyz"), molecules()).unwrap();
+    folder
+}
+
+/// A folder with a trained model in `run`.
+pub(super) fn trained() -> tempfile::TempDir {
+    let folder = prepared();
     fs::write(folder.path().join("small.toml"), SMALL).unwrap();
     done(folder.path(), &["train", "small.toml", "--out", "run", "--quiet"]);
     folder

@@ -18,6 +18,8 @@ mod along;
 mod attention;
 mod composed;
 mod conv;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod gemm;
 pub mod isa;
 mod linear;
@@ -38,6 +40,7 @@ mod testing;
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
 pub use along::{SparseRows, along};
 pub use attention::{attention, attention_dual};
+pub use composed::{compose_everywhere, composes_everywhere};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
 pub use norm::{

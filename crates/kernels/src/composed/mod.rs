@@ -25,11 +25,25 @@ pub(crate) use norm::{layer_or_rms_norm, norm_tangent, softmax, softmax_tangent}
 pub(crate) use pair::{pair_block, pair_tangent};
 pub(crate) use pointwise::{derivative, value};
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use candle_core::{Result, Tensor};
 
-/// Whether no kernel of this crate runs where `x` lies.
+static EVERYWHERE: AtomicBool = AtomicBool::new(false);
+
+/// From now on operations are composed on the CPU too, in this whole process: what other devices do, where there is none.
+pub fn compose_everywhere() {
+    EVERYWHERE.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`compose_everywhere`] was called.
+pub fn composes_everywhere() -> bool {
+    EVERYWHERE.load(Ordering::Relaxed)
+}
+
+/// Whether no kernel of this crate is to run where `x` lies.
 pub(crate) fn elsewhere(x: &Tensor) -> bool {
-    !x.device().is_cpu()
+    !x.device().is_cpu() || composes_everywhere()
 }
 
 /// `x wᵀ` of rows `[.., in]` with one matrix `[out, in]`, as one product.

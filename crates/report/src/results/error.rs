@@ -151,6 +151,12 @@ pub enum Problem {
         /// What `holds` says.
         holds: bool,
     },
+    /// `holds` of a value that was not measured.
+    #[error("is {holds}, but the value was not measured")]
+    Unmeasured {
+        /// What `holds` says.
+        holds: bool,
+    },
     /// A bar without `holds`.
     #[error("is missing, but there is a bar {bar:?}")]
     Unjudged {

@@ -110,6 +110,10 @@ fn fault(row: &Row) -> Option<(&'static str, Problem)> {
         (None, None) => None,
         (None, Some(holds)) => Some(("holds", Problem::WithoutBar { holds })),
         (Some(bar), _) if bar.trim().is_empty() => Some(("bar", Problem::Empty)),
+        (Some(_), None) if !row.value.is_measured() => None,
+        (Some(_), Some(holds)) if !row.value.is_measured() => {
+            Some(("holds", Problem::Unmeasured { holds }))
+        }
         (Some(bar), None) => Some(("holds", Problem::Unjudged { bar: bar.clone() })),
         (Some(bar), Some(holds)) => {
             let wrong = bar::judge(&row.value, bar, &row.unit).is_some_and(|truth| truth != holds);
@@ -119,8 +123,7 @@ fn fault(row: &Row) -> Option<(&'static str, Problem)> {
     }
 }
 
-/// `YYYY-MM-DD` with a month and a day that exist in some year.
-/// Whether `text` is a day as 2026-01-31.
+/// Whether `text` is a day as 2026-01-31, with a month and a day that exist in some year.
 pub fn is_day(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str, count: usize| {
@@ -213,6 +216,21 @@ pub(super) mod tests {
         assert!(
             message(|r| r.rows[2].bar = Some("fewer than the peer".into()))
                 .ends_with("holds is missing, but there is a bar \"fewer than the peer\"")
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_judged() {
+        let unmeasured = |row: &mut Row, holds| {
+            row.value = Value::from(Value::NOT_MEASURED);
+            row.holds = holds;
+        };
+        let mut results = example();
+        unmeasured(&mut results.rows[1], None);
+        results.check(Path::new("points.json")).unwrap();
+        assert!(
+            message(|r| unmeasured(&mut r.rows[1], Some(false)))
+                .ends_with("holds is false, but the value was not measured")
         );
     }
 

@@ -75,7 +75,7 @@ pub struct Row {
     /// The bar as written, such as `>= 82.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar: Option<String>,
-    /// Whether the bar holds; there if and only if there is a bar.
+    /// Whether the bar holds; there if and only if there is a bar and the value was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds: Option<bool>,
 }

@@ -16,6 +16,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// What a row says whose number needs what the machine lacked: a GPU, other programs.
+    pub const NOT_MEASURED: &str = "not measured";
+
+    /// Whether it is anything but [`NOT_MEASURED`](Self::NOT_MEASURED).
+    pub fn is_measured(&self) -> bool {
+        !matches!(self, Self::Text(text) if text == Self::NOT_MEASURED)
+    }
+
     /// The number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {

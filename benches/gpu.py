@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Networks on a GPU beside the CPU: writes docs/results/gpu.json.
+
+    make cuda && python benches/gpu.py --machine MACHINE --date DATE
+
+Data are what the shipped models make. Training begins with the same weights and noise on both devices, so its first step
+tells how far outputs and gradients are apart; samples come from the same noise by a solver without any of its own. What
+a GPU does is first done on the CPU (`--device cpu:composed`). Where there is no GPU, its rows say that they were not
+measured. Only Python's own library is needed.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
+import results_file  # noqa: E402
+
+LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
+UNMEASURED = "not measured"
+# Domain, model, what its samples are called, config of its network, what is asked for.
+DOMAINS = [
+    ("molecules", "qm9", "molecules", "configs/molecules/qm9.toml", ["--formula", "C4H8O"]),
+    ("crystals", "perov5", "cells", "configs/crystals/perov5.toml", ["--formula", "CaTiO3"]),
+]
+
+
+def langevin(*args):
+    """Seconds of a command, or what it said if it refuses."""
+    start = time.monotonic()
+    done = subprocess.run([LANGEVIN, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 2:
+        return done.stderr.strip()
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, args))}: {done.stderr}")
+    return time.monotonic() - start
+
+
+def numbers(path):
+    """The numbers of a file, in order."""
+    found = []
+    for word in re.split(r'[\s",=]+', open(path).read()):
+        try:
+            found.append(float(word))
+        except ValueError:
+            pass
+    return found
+
+
+def farthest(a, b):
+    if len(a) != len(b):
+        return float("inf")
+    return max(abs(x - y) / max(abs(y), 1.0) for x, y in zip(a, b))
+
+
+def config(name, data):
+    """A config with other data, every step in its log, and a rate that does not depend on its length."""
+    text = open(os.path.join(ROOT, name)).read()
+    text = re.sub(r"^(file|files|validation_file|hold_out|properties|hide_condition|substitution|validate_every|validation_shards|"
+                  r"log_every|learning_rate|prefetch) = .*\n", "", text, flags=re.M)
+    one = "file" if "molecules" in name else "files"
+    value = json.dumps(data if one == "file" else [data])
+    text = text.replace("[data]\n", f"[data]\n{one} = {value}\n")
+    return text.replace("[train]\n", '[train]\nlog_every = 1\nlearning_rate = { kind = "constant", rate = 1e-5 }\n')
+
+
+def steps(run):
+    lines = map(json.loads, open(os.path.join(run, "metrics.jsonl")))
+    return [line for line in lines if line["kind"] == "train"]
+
+
+class Pair:
+    """One domain on both devices."""
+
+    def __init__(self, work, device, domain):
+        self.work, self.devices = work, ("cpu", device)
+        self.domain, self.model, self.name, self.config, self.asked = domain
+
+    def path(self, name):
+        return os.path.join(self.work, f"{self.domain}_{name.replace(':', '_')}")
+
+    def sample(self, out, device, count, *more):
+        return langevin(self.domain, "sample", self.model, "--count", count, "--seed", 7, "--out", out, "--force",
+                        "--device", device, "--quiet", *self.asked, *more)
+
+    def trained(self, device, data, count):
+        config_file, run = self.path("config.toml"), self.path(device)
+        open(config_file, "w").write(config(self.config, data))
+        langevin(self.domain, "train", config_file, "--steps", count, "--out", run, "--device", device, "--quiet")
+        return steps(run)
+
+    def drawn(self, device):
+        out = self.path(f"{device}.extxyz")
+        self.sample(out, device, 64, "--steps", 20)
+        return numbers(out)
+
+    def apart(self, training_steps):
+        """Losses, gradients and samples, and how fast both trained."""
+        data = self.path("data.extxyz")
+        self.sample(data, "cpu", 192)
+        here, there = (self.trained(device, data, training_steps) for device in self.devices)
+        apart = lambda key: abs(here[0][key] - there[0][key]) / abs(here[0][key])
+        rates = [statistics.median(step["samples_per_second"] for step in run[1:]) for run in (here, there)]
+        return [apart("loss"), apart("grad_norm"), farthest(*map(self.drawn, self.devices))], rates
+
+    def sampled(self, count):
+        """Samples per second."""
+        return [count / self.sample(self.path("many.extxyz"), device, count) for device in self.devices]
+
+
+BARS = [
+    ("first step of training, loss", "<= 0.00001"),
+    ("first step of training, length of the gradient", "<= 0.0001"),
+    ("64 samples by 20 steps", "<= 0.001"),
+]
+
+
+def parity(where, domain, values):
+    for (text, bar), value in zip(BARS, values):
+        row = {"what": f"{domain}, {text}: at most this far from the CPU's, {where}", "value": value, "unit": "", "bar": bar}
+        if value != UNMEASURED:
+            row |= {"value": float(f"{value:.3g}"), "holds": value <= float(bar.split()[1])}
+        yield row
+
+
+def speed(domain, what, unit, values):
+    row = {"what": f"{domain}, {what} on a GPU", "value": UNMEASURED, "unit": f"{unit}/s"}
+    if values:
+        row |= {"value": float(f"{values[1]:.3g}"), "peer": f"the CPU: {values[0]:.3g}"}
+    return row
+
+
+def rows(work, domain, args, has_gpu):
+    """Of one domain: what other devices do, done on the CPU; then on a GPU."""
+    name, unit = domain[0], domain[2]
+    composed, _ = Pair(work, "cpu:composed", domain).apart(2)
+    yield from parity("composed on the CPU", name, composed)
+    pair = Pair(work, args.device, domain)
+    apart, trained = pair.apart(args.steps) if has_gpu else ([UNMEASURED] * len(BARS), None)
+    yield from parity("a GPU", name, apart)
+    yield speed(name, "training", unit, trained)
+    yield speed(name, "sampling", unit, pair.sampled(args.count) if has_gpu else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--count", type=int, default=1024, help="samples whose rate is measured")
+    parser.add_argument("--steps", type=int, default=30, help="training steps whose rate is measured")
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", required=True)
+    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "gpu.json"))
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        refusal = Pair(work, args.device, DOMAINS[0]).sample(os.path.join(work, "one.extxyz"), args.device, 1)
+        has_gpu = not isinstance(refusal, str)
+        if not has_gpu:
+            print(refusal)
+        found = [row for domain in DOMAINS for row in rows(work, domain, args, has_gpu)]
+    command = "make cuda && python benches/gpu.py --machine MACHINE --date DATE"
+    results_file.write(args.out, "gpu", command, "0.1.0", args.machine, args.date, found)
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()

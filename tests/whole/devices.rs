@@ -1,0 +1,160 @@
+//! Networks on other devices: `cpu:composed` does what a GPU does, on any machine.
+
+use std::fs;
+use std::path::Path;
+
+use super::crystal_models::{self, CRYSTALS};
+use super::domain::Domain;
+use super::{climate_models, molecule_models};
+
+const OTHER: &str = "cpu:composed";
+
+/// A small experiment in a folder that has its data.
+struct Case {
+    domain: Domain,
+    folder: tempfile::TempDir,
+    /// Draws from the model of `run/`, into `OUT`.
+    draw: &'static [&'static str],
+}
+
+impl Case {
+    fn new(domain: Domain, folder: tempfile::TempDir, config: &str, draw: &'static [&str]) -> Self {
+        let config = config.replace("[train]\n", "[train]\nlog_every = 1\n");
+        fs::write(folder.path().join("config.toml"), config).unwrap();
+        Self { domain, folder, draw }
+    }
+
+    fn all() -> [Self; 4] {
+        let points = tempfile::tempdir().unwrap();
+        let few = super::SMALL.replace("steps = 3000", "steps = 20");
+        let few = few.replace("checkpoint_every = 100", "checkpoint_every = 10");
+        let draw = &["sample", "run", "--count", "20", "--quiet"];
+        let crystals = crystal_models::prepared(crystal_models::SMALL);
+        let (molecules, climate) = (molecule_models::prepared(), climate_models::prepared());
+        let field = &["downscale", "--input", "coarse.nc", "--model", "run", "--factor", "4"];
+        [
+            Self::new(Domain("points"), points, &few, draw),
+            Self::new(Domain("molecules"), molecules, molecule_models::SMALL, draw),
+            Self::new(CRYSTALS, crystals, crystal_models::SMALL, draw),
+            Self::new(Domain("climate"), climate, climate_models::CONFIG, field),
+        ]
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn train(&self, run: &str, more: &[&str]) {
+        let train = ["train", "config.toml", "--quiet", "--out", run];
+        self.domain.done(self.path(), &[&train[..], more].concat());
+    }
+
+    fn out(&self, device: &str) -> String {
+        let kind = match self.domain.0 {
+            "points" => "csv",
+            "climate" => "nc",
+            _ => "extxyz",
+        };
+        format!("{}.{kind}", device.replace(':', "_"))
+    }
+
+    /// Numbers of what the model of `run/` gives on `device`.
+    fn drawn(&self, device: &str) -> Vec<f64> {
+        let out = self.out(device);
+        let args = [self.draw, &["--device", device, "--out", &out]].concat();
+        self.domain.done(self.path(), &args);
+        let path = self.path().join(out);
+        if self.domain.0 == "climate" {
+            let cells = climate_models::frame(&path, 0, 0);
+            return cells.iter().map(|&cell| f64::from(cell)).collect();
+        }
+        let text = fs::read_to_string(path).unwrap();
+        text.split([' ', ',', '\n', '"', '=']).filter_map(|word| word.parse().ok()).collect()
+    }
+
+    /// Leaves a run as if it had been killed at the last state but one.
+    fn forget_the_end(&self, run: &str) {
+        let run = self.path().join(run);
+        fs::remove_file(run.join("model.safetensors")).unwrap();
+        let files = fs::read_dir(run.join("state")).unwrap().map(|file| file.unwrap().path());
+        let mut states: Vec<_> = files.collect();
+        states.sort();
+        let newest = states.pop().expect("a run saves states");
+        assert!(!states.is_empty(), "{}", newest.display());
+        fs::remove_file(newest).unwrap();
+    }
+
+    /// Losses and lengths of the gradient, of the steps of a run.
+    fn steps(&self, run: &str) -> Vec<[f64; 2]> {
+        let text = fs::read_to_string(self.path().join(run).join("metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let steps = lines.filter(|line: &serde_json::Value| line["kind"] == "train");
+        steps.map(|step| ["loss", "grad_norm"].map(|of| step[of].as_f64().unwrap())).collect()
+    }
+}
+
+fn apart(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f64::max)
+}
+
+/// The same weights see the same losses and gradients, to single precision.
+#[test]
+fn training_is_alike() {
+    for case in Case::all() {
+        case.train("here", &[]);
+        case.train("there", &["--device", OTHER]);
+        let (here, there) = (case.steps("here"), case.steps("there"));
+        assert!(here.len() > 10, "{}", here.len());
+        let name = case.domain.0;
+        let [loss, gradient] = [0, 1].map(|of| apart(&[here[0][of]], &[there[0][of]]));
+        assert!(loss < 1e-5 && gradient < 1e-4, "{name}: {loss} {gradient}");
+        // AdamW's first steps have the size of its rate whatever the gradient, so rounding grows: far less than
+        // what training changes.
+        let (last, other) = (here[here.len() - 1], there[there.len() - 1]);
+        assert!(apart(&last, &other) < 0.02, "{name}: {last:?} {other:?}");
+        assert_ne!(here, there, "{name}: the other device is another");
+    }
+}
+
+/// A run that began on one device goes on on the other, and its model is drawn from on both.
+#[test]
+fn runs_and_models_know_no_device() {
+    for case in Case::all() {
+        let name = case.domain.0;
+        case.train("whole", &[]);
+        let steps = case.steps("whole").len();
+        case.train("run", &["--device", OTHER]);
+        case.forget_the_end("run");
+        case.train("run", &["--resume"]);
+        let (whole, run) = (case.steps("whole"), case.steps("run"));
+        assert_eq!(run.len(), steps, "{name}");
+        assert!(apart(&whole[steps - 1], &run[steps - 1]) < 0.02, "{name}");
+        let (here, there) = (case.drawn("cpu"), case.drawn(OTHER));
+        assert!(here.len() > 40, "{name}: {}", here.len());
+        let apart = apart(&here, &there);
+        assert!(apart < 1e-3, "{name}: {apart}");
+    }
+}
+
+/// Without a GPU in the program none is taken, and nothing else instead.
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    refused("cuda:1", "--device cuda:1: this program was built for the CPU alone");
+    refused("gpu", "found \"gpu\", allowed: cpu, cuda, cuda:I with I from 0, or cpu:composed");
+}
+
+/// A program for GPUs starts without one, and says what is missing when it is asked for one.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_gpu_that_is_not_there_is_refused() {
+    refused("cuda:999", "--device cuda");
+}
+
+fn refused(device: &str, message: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = ["sample", "--formula", "NaCl", "--out", "no.cif", "--device", device];
+    CRYSTALS.refused(folder.path(), &sample, message);
+    assert!(!folder.path().join("no.cif").exists());
+}
