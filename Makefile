@@ -1,4 +1,4 @@
-# Two commands for everybody: `make demo` and `make test`. The others serve maintainers.
+# Two commands for everybody: `make demo` and `make test`; `make cuda` for those with a GPU. The others serve maintainers.
 #
 # `scripts/setup.sh` makes sure that the HDF5 C library is there and writes how to build into
 # .deps/build.env: either against the system's library, or with the `static-io` feature.
@@ -17,10 +17,12 @@ test: setup
 build: setup
 	$(BUILD) build --release $$LANGEVIN_FEATURES
 
-# The same program, with --device cuda too: it starts without a GPU, and looks for one when asked.
+# The same program, with --device cuda too, as target/release/langevin-cuda: it starts without a GPU,
+# and looks for one when asked.
 cuda: setup
 	scripts/cuda/setup.sh
 	. .deps/cuda.env && $(BUILD) build --release --features cuda $$LANGEVIN_FEATURES
+	cp -f $(LANGEVIN) $(LANGEVIN)-cuda
 
 setup: .deps/build.env
 

@@ -216,7 +216,8 @@ def confidence(bench):
         file.write(bench.header()["calibration"])
     made, _ = bench.sample(some, 20, "--seed", 2)
     found = bench.numbers("rank", made, "--candidates", 20, "--against", some, "--calibration", calibration)
-    what = f"MP-20 test, some {bench.args.some} rows, 20 samples"
+    rows = sum(1 for _ in csv.reader(gzip.open(some, "rt"))) - 1
+    what = f"MP-20 test, {rows} rows, 20 samples"
     for name in ("match rate of one at random", "match rate of the first", "match rate of the best"):
         bench.row(f"{what}: {name}", 100 * found[name])
     bench.row(f"{what}: gain of the first over one at random",

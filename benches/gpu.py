@@ -23,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
 import results_file  # noqa: E402
 
-LANGEVIN = os.path.join(ROOT, "target", "release", "langevin")
+LANGEVIN = os.path.join(ROOT, "target", "release", "langevin-cuda")
 UNMEASURED = "not measured"
 # Domain, model, what its samples are called, config of its network, what is asked for.
 DOMAINS = [
@@ -32,15 +32,25 @@ DOMAINS = [
 ]
 
 
+def attempt(*args):
+    return subprocess.run([LANGEVIN, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
 def langevin(*args):
-    """Seconds of a command, or what it said if it refuses."""
+    """Seconds of a command."""
     start = time.monotonic()
-    done = subprocess.run([LANGEVIN, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode == 2:
-        return done.stderr.strip()
+    done = attempt(*args)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, args))}: {done.stderr}")
     return time.monotonic() - start
+
+
+def why_no_gpu(device):
+    """What the program says where it cannot use one; nothing if it can."""
+    with tempfile.TemporaryDirectory() as work:
+        out = os.path.join(work, "one.extxyz")
+        done = attempt("crystals", "sample", "--formula", "NaCl", "--steps", 1, "--device", device, "--out", out)
+    return done.stderr.strip() if done.returncode == 2 else None
 
 
 def numbers(path):
@@ -93,7 +103,7 @@ class Pair:
     def trained(self, device, data, count):
         config_file, run = self.path("config.toml"), self.path(device)
         open(config_file, "w").write(config(self.config, data))
-        langevin(self.domain, "train", config_file, "--steps", count, "--out", run, "--device", device, "--quiet")
+        langevin(self.domain, "train", config_file, "--steps", count, "--out", run, "--force", "--device", device, "--quiet")
         return steps(run)
 
     def drawn(self, device):
@@ -111,8 +121,10 @@ class Pair:
         return [apart("loss"), apart("grad_norm"), farthest(*map(self.drawn, self.devices))], rates
 
     def sampled(self, count):
-        """Samples per second."""
-        return [count / self.sample(self.path("many.extxyz"), device, count) for device in self.devices]
+        """Samples per second: of `count` more than a few, so that what a start costs does not count."""
+        few, out = 64, self.path("many.extxyz")
+        seconds = lambda device, count: self.sample(out, device, count, "--batch", 1024)
+        return [count / (seconds(device, few + count) - seconds(device, few)) for device in self.devices]
 
 
 BARS = [
@@ -152,18 +164,17 @@ def rows(work, domain, args, has_gpu):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--count", type=int, default=1024, help="samples whose rate is measured")
+    parser.add_argument("--count", type=int, default=2048, help="samples whose rate is measured")
     parser.add_argument("--steps", type=int, default=30, help="training steps whose rate is measured")
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
     parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "gpu.json"))
     args = parser.parse_args()
+    refusal = why_no_gpu(args.device)
+    if refusal:
+        print(refusal)
     with tempfile.TemporaryDirectory() as work:
-        refusal = Pair(work, args.device, DOMAINS[0]).sample(os.path.join(work, "one.extxyz"), args.device, 1)
-        has_gpu = not isinstance(refusal, str)
-        if not has_gpu:
-            print(refusal)
-        found = [row for domain in DOMAINS for row in rows(work, domain, args, has_gpu)]
+        found = [row for domain in DOMAINS for row in rows(work, domain, args, not refusal)]
     command = "make cuda && python benches/gpu.py --machine MACHINE --date DATE"
     results_file.write(args.out, "gpu", command, "0.1.0", args.machine, args.date, found)
     print(f"wrote {args.out}")

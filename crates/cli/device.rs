@@ -62,7 +62,7 @@ impl FromStr for DeviceChoice {
 #[cfg(not(feature = "cuda"))]
 fn gpu(index: usize) -> Result<Device> {
     refused(format!(
-        "--device cuda:{index}: this program was built for the CPU alone (make cuda builds one for NVIDIA GPUs), allowed: cpu"
+        "--device cuda:{index}: this program was built for the CPU alone (make cuda builds one for NVIDIA GPUs), allowed: cpu or cpu:composed"
     ))
 }
 

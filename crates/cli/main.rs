@@ -69,7 +69,6 @@ enum Command {
     /// Whether uncertainty is right: scores of ensembles.
     #[command(subcommand)]
     Uq(uq::UqCommand),
-    /// Regenerate the tables of a Markdown file from docs/results.
     Results(results::ResultsArgs),
 }
 

@@ -45,8 +45,10 @@ static void refuse(const char *what, const char *why) {
 
 // Where the loader looks, then the toolkit of this machine, then that of the build.
 static void *library(void) {
+    char why[1024] = "";
     void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_GLOBAL);
-    const char *why = handle ? NULL : dlerror();
+    // The loader's text lasts until it is asked again.
+    if (!handle) snprintf(why, sizeof why, "%s", dlerror());
     if (!handle) handle = open_in(getenv("CUDA_HOME"), "/lib64");
     if (!handle) handle = open_in(getenv("CUDA_HOME"), "/lib");
     if (!handle) handle = open_in(FOLDER, "");

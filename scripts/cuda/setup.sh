@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes a machine ready to build Langevin for NVIDIA GPUs; a GPU is not needed for that.
 #
-# The CUDA toolkit is that of CUDA_HOME, or else that of the nvcc on the path, or else one put
-# together from pip wheels in .deps/cuda. CUDA_COMPUTE_CAP chooses the oldest GPU that the program
-# is for (80: Ampere and later); without it, it is the GPU of this machine, or else 80. Writes
-# .deps/cuda.env.
+# The CUDA toolkit is that of CUDA_HOME, or else that of the nvcc on the path if its libraries lie
+# beside it, or else one put together from pip wheels in .deps/cuda. CUDA_COMPUTE_CAP chooses the GPUs
+# that the program is for: 75 to 89 for these and all later ones, from 90 for these alone. Without it,
+# it is 80 (Ampere), or less where a GPU of this machine is older. Writes .deps/cuda.env.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "$here/../.."
@@ -32,24 +32,33 @@ toolkit_from_wheels() {
     echo "$home"
 }
 
+libraries_of() { # the folder of a toolkit that has CUDA's libraries; fails if there is none
+    for folder in lib64 lib targets/x86_64-linux/lib; do
+        if [ -e "$1/$folder/libcudart_static.a" ]; then
+            echo "$1/$folder"
+            return
+        fi
+    done
+    return 1
+}
+
+[ "$(uname -m)" = x86_64 ] || fail "this is $(uname -m); programs for GPUs are built on x86-64 only"
 if [ -n "${CUDA_HOME:-}" ]; then
     [ -x "$CUDA_HOME/bin/nvcc" ] || fail "CUDA_HOME is $CUDA_HOME, but $CUDA_HOME/bin/nvcc is not there"
     toolkit="$(cd "$CUDA_HOME" && pwd)"
-elif command -v nvcc > /dev/null; then
-    toolkit="$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")"
+    libraries_of "$toolkit" > /dev/null ||
+        fail "$toolkit has no libcudart_static.a in lib64, lib or targets/x86_64-linux/lib"
 else
-    toolkit="$(toolkit_from_wheels)"
-fi
-say "the CUDA toolkit is $toolkit"
-
-libraries=""
-for folder in lib64 lib targets/x86_64-linux/lib; do
-    if [ -e "$toolkit/$folder/libcudart_static.a" ]; then
-        libraries="$toolkit/$folder"
-        break
+    toolkit=""
+    if command -v nvcc > /dev/null; then
+        toolkit="$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")"
     fi
-done
-[ -n "$libraries" ] || fail "$toolkit has no libcudart_static.a in lib64, lib or targets/x86_64-linux/lib"
+    if [ -z "$toolkit" ] || ! libraries_of "$toolkit" > /dev/null; then
+        toolkit="$(toolkit_from_wheels)"
+    fi
+fi
+libraries="$(libraries_of "$toolkit")"
+say "the CUDA toolkit is $toolkit"
 
 # A folder of libraries for the linker: the runtime as it is, and for each of the others a
 # stand-in that looks for it when it is first needed (late.c).
@@ -90,11 +99,15 @@ gcc "$here/check.c" -o "$link/check" -L "$link/lib" -lnvrtc -ldl
 "$link/check" || fail "the stand-ins for CUDA's libraries do not work"
 
 capability="${CUDA_COMPUTE_CAP:-}"
-if [ -z "$capability" ] && command -v nvidia-smi > /dev/null; then
-    capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | sort | head -n 1 | tr -d .)
+if [ -z "$capability" ]; then
+    # The oldest GPU here, if there is one that tells.
+    found="$( (nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null || true) |
+        { grep -E '^[0-9]+\.[0-9]+$' || true; } | tr -d . | sort -n | head -n 1)"
+    capability=80
+    if [ -n "$found" ] && [ "$found" -lt 80 ]; then capability="$found"; fi
 fi
-capability="${capability:-80}"
-say "for GPUs of compute capability $capability and later"
+[[ "$capability" =~ ^[0-9]{2,3}[af]?$ ]] || fail "CUDA_COMPUTE_CAP is $capability, allowed: a number as 80"
+say "for GPUs of compute capability $capability$([ "${capability%[af]}" -ge 90 ] || echo " and later")"
 
 cat > .deps/cuda.env <<END
 export CUDA_HOME='$link' CUDA_COMPUTE_CAP='$capability' NVCC='$toolkit/bin/nvcc'

@@ -34,10 +34,35 @@ fn candidates_come_ranked_with_confidence() {
         CRYSTALS.done(folder, &[&all[..], &more, &["--out", "r.cif", "--force"]].concat());
         let ranked = text(folder, "r.cif");
         assert!(ranked.contains("_langevin_support") && !ranked.contains("confidence"), "{ranked}");
-        CRYSTALS.refused(folder, &[&calibrate[..], &more, &["--force"]].concat(), "--like alone");
+        CRYSTALS.refused(
+            folder,
+            &[&calibrate[..], &more, &["--force"]].concat(),
+            "allowed: --like, --pool",
+        );
     }
     let free = ["sample", "run", "--rank", "--out", "no.cif"];
     CRYSTALS.refused(folder, &free, "--rank: found no composition");
+}
+
+/// What is known is drawn again: nothing of it is found a second time.
+#[test]
+fn samples_are_unlike_what_is_known() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    let sample = |out: &str, more: &[&str]| {
+        let args = ["sample", "run", "--formula", "SrTiO3", "--count", "6", "--out", out];
+        CRYSTALS.done(folder, &[&args[..], &["--quiet"], more].concat());
+    };
+    sample("known.extxyz", &[]);
+    sample("new.extxyz", &["--unlike", "known.extxyz"]);
+    let met = |other: &str| -> f64 {
+        let args = ["match", "known.extxyz", other, "--all", "--json", "n.json", "--force"];
+        CRYSTALS.done(folder, &args);
+        let numbers: serde_json::Value = serde_json::from_str(&text(folder, "n.json")).unwrap();
+        numbers["metrics"]["METRe"].as_f64().unwrap()
+    };
+    assert_eq!((met("known.extxyz"), met("new.extxyz")), (1.0, 0.0));
 }
 
 /// Match rates by numbers of steps, of what the config holds out or of some crystals of a file.

@@ -42,6 +42,34 @@ fn match_rates_are_counted_over_candidates_and_over_all_pairs() {
     assert_eq!(numbers(&["two.cif", "two.cif", "--prediction"])["stol"], 0.5);
 }
 
+/// CsCl and RbBr are one prototype; without their cations each is the lattice of the other.
+#[test]
+fn elements_may_be_exchanged_or_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let one = salt("one", 0.5);
+    fs::write(folder.join("one.cif"), &one).unwrap();
+    fs::write(folder.join("other.cif"), one.replace("Cs", "Rb").replace("Cl", "Br")).unwrap();
+    let rate = |more: &[&str]| -> serde_json::Value {
+        let pair = ["match", "one.cif", "other.cif", "--json", "n.json", "--force"];
+        CRYSTALS.done(folder, &[&pair[..], more].concat());
+        let text = fs::read_to_string(folder.join("n.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["metrics"]["match rate"].clone()
+    };
+    assert_eq!(rate(&[]), 0.0);
+    assert_eq!(rate(&["--elements", "exchanged"]), 1.0);
+    // Made primitive with their elements, both keep two atoms.
+    assert_eq!(rate(&["--elements", "any"]), 1.0);
+    assert_eq!(rate(&["--ignore", "Cs,Rb"]), 0.0);
+    assert_eq!(rate(&["--ignore", "Cs,Rb", "--elements", "any"]), 1.0);
+    let pair = ["match", "one.cif", "other.cif", "--ignore"];
+    let refused = |ignored: &str, message: &str| {
+        CRYSTALS.refused(folder, &[&pair[..], &[ignored]].concat(), message);
+    };
+    refused("Rb,Br", "other.cif: crystal 1, BrRb, has no atoms but those of --ignore");
+    refused("Xx", "\"Xx\" is no element, allowed: symbols as Li");
+}
+
 #[test]
 fn crystals_are_converted_for_simulators() {
     let folder = tempfile::tempdir().unwrap();

@@ -24,13 +24,9 @@ use crate::Ending;
 /// What can be done with fields on grids.
 #[derive(Debug, Subcommand)]
 pub enum ClimateCommand {
-    /// Make an ensemble of finer fields under coarse ones.
     Downscale(Box<downscale::DownscaleArgs>),
-    /// Write showers that nobody saw, to try the other commands with.
     Invent(invent::InventArgs),
-    /// Bring fields to another grid.
     Regrid(regrid::RegridArgs),
-    /// Train a model on fine fields.
     Train(train::TrainArgs),
 }
 

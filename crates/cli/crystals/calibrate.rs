@@ -10,9 +10,10 @@ use langevin_crystals::record::Crystal;
 use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group, Hits};
+use super::draws::Draws;
 use super::references::real;
 use super::request::RequestArgs;
-use super::sample::{Trained, draw};
+use super::sample::Trained;
 use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
 use crate::model::Model;
@@ -25,10 +26,10 @@ const FEW: usize = 100;
 /// Key of a model file's metadata.
 const KEY: &str = "calibration";
 
-/// Learn how often a model's first candidate is the real structure, on crystals that it was not trained on, and write the
-/// model with that: `sample --rank` then tells a confidence.
+/// Learn how often a model's first candidate is the real structure.
 ///
-/// The crystals are those that the model's config holds out, or those of --like.
+/// The model is written with that: `sample --rank` then tells a confidence. What is learnt on must be crystals that it was
+/// not trained on. The crystals are those that the model's config holds out, or those of --like.
 ///
 /// Example: langevin crystals calibrate runs/mp20 --out mp20.safetensors
 #[derive(Debug, clap::Args)]
@@ -74,7 +75,7 @@ impl CalibrateArgs {
         self.choice.apply(&mut trained)?;
         if !self.request.is_plain() || self.request.is_of_any_composition() {
             return refused(
-                "found requests beside compositions, allowed: --like alone, since a confidence is told for compositions alone",
+                "found requests beside compositions, allowed: --like, --pool and --fill-unknown, since a confidence is told for compositions alone",
             );
         }
         let (seed, count) = (Seed(self.seed), self.count.get());
@@ -87,8 +88,8 @@ impl CalibrateArgs {
         let total = super::total(count, references.len())? as u64;
         let bar = SharedProgress::new("sample", total, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let batch = self.batch.get();
-        let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
+        let draws = Draws { trained: &trained, request: &request, batch: self.batch.get() };
+        let drawn = pool.install(|| draws.once(seed, count, &finished))?;
         bar.finish();
         let pairs = pool.install(|| fared(&drawn.crystals, count, &references));
         let (groups, hits): (Vec<Group>, Vec<Hits>) = pairs.into_iter().unzip();

@@ -21,13 +21,14 @@ pub struct ConvertArgs {
     /// Only the crystal of this place, from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     only: Option<u64>,
-    /// In the smallest cell, where atoms are images of each other within so many Å along each axis; they are averaged.
+    /// In the smallest cell, where atoms are images of each other within so many Å along each axis (0.01 if no number
+    /// is given); they are averaged.
     #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.01", allow_negative_numbers = true, value_parser = super::tolerance)]
     primitive: Option<f64>,
     /// In the reduced cell of Niggli.
     #[arg(long)]
     niggli: bool,
-    /// With exactly the symmetry that each has within so many Å, unless an atom would move farther; its space group
+    /// With exactly the symmetry that each has within so many Å (0.1 if no number is given), unless an atom would move farther; its space group
     /// becomes a label.
     #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     symmetrize: Option<f64>,
@@ -46,6 +47,7 @@ impl ConvertArgs {
     /// A file that cannot be read or written.
     pub fn run(self) -> Result<Ending> {
         prepare_target(&self.out, self.force)?;
+        langevin_datasets::check_crystal_target(&self.out, 1).map_err(bad_input)?;
         let mut crystals = read(&self.file, self.skip_bad)?;
         if let Some(place) = self.only {
             let count = crystals.len();

@@ -13,16 +13,16 @@ use langevin_train::write_whole;
 use serde::Serialize;
 
 use super::compositions::AskedCell;
+use super::draws::Draws;
 use super::references::real;
 use super::request::RequestArgs;
-use super::retrieve::heap;
-use super::sample::{Trained, draw};
+use super::sample::Trained;
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
-use crate::{Ending, prepare_target, threads};
+use crate::{Ending, prepare_target, refused, threads};
 
 /// Tell how often structures of known compositions match, by the number of steps: which number is enough.
 ///
@@ -37,7 +37,7 @@ pub struct CurveArgs {
     #[command(flatten)]
     request: RequestArgs,
     /// Numbers of steps.
-    #[arg(long, value_name = "STEPS,..", value_delimiter = ',', required = true, value_parser = crate::options::positive)]
+    #[arg(long, value_name = "STEPS,..", value_delimiter = ',', required = true, conflicts_with = "steps", value_parser = crate::options::positive)]
     at: Vec<NonZeroUsize>,
     /// Only so many of the crystals, evenly spread over them.
     #[arg(long, value_name = "N", value_parser = crate::options::positive)]
@@ -86,10 +86,18 @@ impl CurveArgs {
             prepare_target(json, self.force)?;
         }
         let (mut trained, _) = shipped::read(&self.model, &self.device.open()?)?;
+        if self.request.is_of_any_composition() {
+            return refused(
+                "--atoms, --stoichiometry: found requests for any composition, allowed: those for --like",
+            );
+        }
         let (references, cells) = real(&self.request, &trained)?;
         let real = self.spread(references, cells);
         let points = self.at.iter().map(|steps| {
             self.choice.with_steps(steps.get()).apply(&mut trained)?;
+            if self.request.keeps_symmetry() {
+                self.choice.quieten(&mut trained)?;
+            }
             pool.install(|| self.point(steps.get(), &trained, &real))
         });
         let points: Vec<Point> = points.collect::<Result<_>>()?;
@@ -119,13 +127,10 @@ impl CurveArgs {
         let request = self.request.plan_for(Some(cells.clone()), trained, seed)?;
         let bar = SharedProgress::new("sample", total, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
-        let drawn = draw(trained, &request, seed, (count, self.batch.get()), &finished)?;
+        let draws = Draws { trained, request: &request, batch: self.batch.get() };
+        let drawn = draws.once(seed, count, &finished)?;
         bar.finish();
-        // A sample without a volume matches nothing, and keeps its place.
-        let whole = drawn.crystals.into_iter().enumerate().map(|(place, crystal)| {
-            crystal.unwrap_or_else(|| heap(references[place / count].species()))
-        });
-        let whole: Vec<Crystal> = whole.collect();
+        let whole: Vec<Crystal> = drawn.filled(&trained.domain).collect();
         let matcher = Matcher::prediction();
         let matches = Matches::paired(&matcher, &whole, references, count, |_| true);
         let (match_rate, rmse) = (matches.rate(), matches.rmse());

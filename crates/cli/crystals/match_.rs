@@ -1,5 +1,6 @@
 //! `langevin crystals match`.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use langevin_report::table::{Cell, Column, Table};
 use langevin_train::write_whole;
 use serde_json::json;
 
+use super::atoms_seen::AtomsSeen;
 use super::{read, tolerance};
 use crate::options::RunOptions;
 use crate::{Ending, prepare_target, refused, threads};
@@ -53,10 +55,13 @@ pub struct MatchArgs {
     /// Compare without scaling to one volume.
     #[arg(long)]
     no_scale: bool,
+    #[command(flatten)]
+    atoms: AtomsSeen,
     /// Count only crystals that are valid, as `evaluate` says, on both sides.
     #[arg(long, conflicts_with = "all")]
     valid: bool,
-    /// How many references are matched by a crystal of their space group, atoms being off by so many Å.
+    /// How many references are matched by a crystal of their space group, atoms being off by so many Å (0.1 if no number is
+    /// given).
     #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = tolerance)]
     space_groups: Option<f64>,
     /// Leave out entries that hold no crystal, and say how many; only with --all, where places do not count.
@@ -109,13 +114,15 @@ impl MatchArgs {
             angle_tol: self.angle_tol.unwrap_or(of.angle_tol),
             primitive: !self.no_primitive,
             scale: !self.no_scale,
+            elements: self.atoms.elements(),
         }
     }
 
     fn matches(&self, generated: &[Crystal], references: &[Crystal]) -> Result<Matches> {
         let (matcher, candidates) = (self.matcher(), self.candidates.get());
         if self.all {
-            return Ok(Matches::all(&matcher, generated, references));
+            let [generated, references] = self.seen(generated, references)?;
+            return Ok(Matches::all(&matcher, &generated, &references));
         }
         let (found, expected) = (generated.len(), references.len() * candidates);
         if found != expected {
@@ -125,7 +132,19 @@ impl MatchArgs {
             ));
         }
         let counts = |crystal: &Crystal| !self.valid || is_valid(crystal);
-        Ok(Matches::paired(&matcher, generated, references, candidates, counts))
+        let [generated, references] = self.seen(generated, references)?;
+        Ok(Matches::paired(&matcher, &generated, &references, candidates, counts))
+    }
+
+    fn seen<'a>(
+        &self,
+        generated: &'a [Crystal],
+        references: &'a [Crystal],
+    ) -> Result<[Cow<'a, [Crystal]>; 2]> {
+        Ok([
+            self.atoms.seen(&self.generated, generated)?,
+            self.atoms.seen(&self.references, references)?,
+        ])
     }
 
     /// Names and values, in the order of the table.
@@ -148,6 +167,7 @@ impl MatchArgs {
                 "generated": self.generated, "references": self.references,
                 "stol": matcher.stol, "ltol": matcher.ltol, "angle_tol": matcher.angle_tol,
                 "primitive": matcher.primitive, "scale": matcher.scale,
+                "atoms": self.atoms,
                 "candidates": self.candidates, "all": self.all, "valid": self.valid, "metrics": metrics,
             });
             write_whole(path, serde_json::to_string_pretty(&json)?.as_bytes())?;

@@ -1,11 +1,13 @@
 //! `langevin crystals`.
 
+mod atoms_seen;
 mod calibrate;
 mod candidates;
 mod compositions;
 mod constraints;
 mod convert;
 mod curve;
+mod draws;
 mod evaluate;
 mod experiment;
 mod makes;
@@ -35,23 +37,14 @@ use crate::{Ending, bad_input, refused};
 /// What can be done with crystals.
 #[derive(Debug, Subcommand)]
 pub enum CrystalsCommand {
-    /// Train a model from a config.
     Train(train::TrainArgs),
-    /// Draw crystals from a trained model.
     Sample(Box<sample::SampleArgs>),
-    /// Give compositions the structures of known crystals: a baseline that needs no training.
     Retrieve(retrieve::RetrieveArgs),
-    /// Order candidate structures by what most of them agree on, with a confidence.
     Rank(rank::RankArgs),
-    /// Learn how often a model's first candidate is right.
     Calibrate(Box<calibrate::CalibrateArgs>),
-    /// Tell how often a model's structures match, by the number of steps.
     Curve(Box<curve::CurveArgs>),
-    /// Measure crystals of any file: validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
-    /// Tell which crystals are the same structure, and how far apart they are.
     Match(match_::MatchArgs),
-    /// Write crystals in another format: CIF, POSCAR, extended XYZ, LAMMPS, Quantum ESPRESSO.
     Convert(convert::ConvertArgs),
 }
 

@@ -17,8 +17,9 @@ use super::read;
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, prepare_target, refused, threads};
 
-/// Order candidate structures of each composition: first what most of them agree on, with the confidence that it is
-/// the real one.
+/// Order candidate structures of each composition, with a confidence.
+///
+/// First comes what most of them agree on, with the confidence that it is the real one.
 ///
 /// With --against, the first ones are held against real structures: how often they match, beside how often any
 /// candidate does, and how far confidences are from that. --calibrate learns confidences from these.
@@ -136,7 +137,11 @@ impl RankArgs {
             let outcomes: Vec<bool> = hits.iter().map(|hits| hits.0[0].is_some()).collect();
             diagram = reliability(&said, &outcomes, BINS)?;
             numbers.push(("mean confidence", said.iter().sum::<f64>() / said.len() as f64));
-            numbers.push(("expected calibration error", expected_calibration_error(&diagram)));
+            let name = match self.calibrate {
+                Some(_) => "expected calibration error on what was learnt from",
+                None => "expected calibration error",
+            };
+            numbers.push((name, expected_calibration_error(&diagram)));
         }
         if !self.options.quiet {
             let mut table = Table::new([Column::text("metric"), Column::number("value")]);

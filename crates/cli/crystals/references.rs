@@ -1,6 +1,6 @@
 //! Real structures that samples of their compositions are held against.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use langevin_crystals::record::Crystal;
 
 use super::compositions::AskedCell;
@@ -21,7 +21,12 @@ pub fn real(request: &RequestArgs, trained: &Trained) -> Result<(Vec<Crystal>, V
     }
     let (all, name) = match compositions.like() {
         Some(path) => (super::read(path, false)?, format!("--like {}", path.display())),
-        None => (trained.experiment.held_out()?, "held out".into()),
+        None => {
+            let held_out = trained.experiment.held_out();
+            let without =
+                "without --like, the crystals are those that the model's config holds out";
+            (held_out.context(without)?, "held out".into())
+        }
     };
     let (total, (least, most)) = (all.len(), bounds(&trained.domain));
     let known = |crystal: &Crystal| {

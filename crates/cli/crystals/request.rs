@@ -112,8 +112,9 @@ impl RequestArgs {
         let sampler = &trained.experiment.method.sampler;
         if sampler.draws_noise() && self.keeps_symmetry() {
             return refused(format!(
-                "--space-group, --keep-symmetry: found the sampler {sampler:?}, whose noise breaks symmetry, allowed: \
-                 euler, heun without churn, ddim with eta=0, dpm_solver, unipc, adaptive or renoise with noise=0"
+                "--space-group, --keep-symmetry: found the sampler {}, whose noise breaks symmetry, allowed: \
+                 euler, heun without churn, ddim with eta=0, dpm_solver, unipc, adaptive or renoise with noise=0",
+                serde_json::to_string(sampler)?
             ));
         }
         let values = same_for_all(&self.property, &domain.properties)?;
@@ -165,6 +166,22 @@ impl Request {
     /// Of how many compositions [`Request::draw`] makes `count` samples each; nothing where it makes that many in all.
     pub fn compositions(&self) -> Option<usize> {
         self.makes.compositions()
+    }
+
+    /// Says how many samples begin at templates in which no symmetry was found that could be kept.
+    pub fn tell_lost_symmetries(&self, constraints: &[Arc<[Constraint]>]) {
+        if !self.start.as_ref().is_some_and(Start::keeps_symmetry) {
+            return;
+        }
+        let all = || constraints.iter().flat_map(|own| own.iter());
+        let lost = all().filter(|constraint| constraint.orbits.is_none()).count();
+        if lost > 0 {
+            let of = all().count();
+            eprintln!(
+                "note: --keep-symmetry: {lost} of {of} samples begin where no symmetry is found: atoms are too near to each other, \
+                 the lattice is too short, or there is no template"
+            );
+        }
     }
 
     /// What each sample is made of: `count` of each composition, or in all.

@@ -13,8 +13,10 @@ use super::compositions::{AskedCell, CompositionArgs};
 use crate::options::RunOptions;
 use crate::{Ending, bad_input, prepare_target, refused, threads};
 
-/// Give compositions the structures of known crystals with as many atoms of other elements, those of the most alike
-/// elements first: a baseline that needs no training. Label `distance` tells how much the elements differ.
+/// Give compositions the structures of known crystals: a baseline that needs no training.
+///
+/// They come from crystals with as many atoms of other elements, those of the most alike elements first. The label `distance`
+/// tells how much the elements differ.
 ///
 /// Example: langevin crystals retrieve --pool train.csv.gz --formula SrTiO3 --count 5 --out templates.cif
 #[derive(Debug, clap::Args)]

@@ -1,26 +1,23 @@
 //! `langevin crystals sample`.
 
-use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Result;
-use langevin_core::{Seed, Silent, Tally};
-use langevin_crystals::constraint::Constraint;
+use langevin_core::Seed;
 use langevin_crystals::matcher::Matcher;
 use langevin_crystals::record::Crystal;
+use langevin_crystals::space::Crystals;
 use langevin_datasets::write_crystals;
 use rayon::prelude::*;
 
 use super::candidates::{Calibration, Group};
+use super::draws::{Drawn, Draws};
 use super::experiment::CrystalsExperiment;
-use super::makes::Make;
 use super::request::{Request, RequestArgs};
 use super::shipped;
 use crate::choice::ChoiceArgs;
 use crate::device::DeviceOptions;
-use crate::generate::{Chunk, Generated, Generation};
 use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, prepare_target, refused, threads};
@@ -48,7 +45,7 @@ pub struct SampleArgs {
     /// Crystals computed together.
     #[arg(long, default_value = "64", value_parser = crate::options::positive)]
     batch: NonZeroUsize,
-    /// Give each crystal exactly the symmetry that it has within so many Å, unless an atom would move farther; its
+    /// Give each crystal exactly the symmetry that it has within so many Å (0.1 if no number is given), unless an atom would move farther; its
     /// space group becomes a label.
     #[arg(long, value_name = "ANGSTROM", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     symmetrize: Option<f64>,
@@ -57,6 +54,10 @@ pub struct SampleArgs {
     /// for such samples of compositions alone, confidence.
     #[arg(long)]
     rank: bool,
+    /// File of known crystals: samples that are the structure of one of them, by `match` with its defaults, are drawn again, up
+    /// to 20 times. May be given again for further files.
+    #[arg(long, value_name = "FILE")]
+    unlike: Vec<PathBuf>,
     /// Replace the output file if it exists.
     #[arg(long)]
     force: bool,
@@ -91,17 +92,32 @@ impl SampleArgs {
         let bar = SharedProgress::new("sample", total as u64, self.options.quiet);
         let finished = |samples: usize| bar.advance(samples as u64);
         let (seed, batch) = (Seed(self.seed), self.batch.get());
-        let drawn = pool.install(|| draw(&trained, &request, seed, (count, batch), &finished))?;
+        let draws = Draws { trained: &trained, request: &request, batch };
+        let known = self.known()?;
+        let drawn = pool.install(|| draws.until_unknown(&known, seed, count, &finished))?;
         bar.finish();
         let failed = drawn.crystals.iter().filter(|crystal| crystal.is_none()).count();
-        if failed > 0 {
-            eprintln!("warning: {failed} samples have a cell without volume and are left out");
+        // The crystals of a file are told apart by their places.
+        let keeps_places = self.request.compositions.like().is_some();
+        if failed == drawn.crystals.len() {
+            let known = if known.is_empty() { "" } else { " that is not known" };
+            anyhow::bail!("no sample is a crystal{known}: nothing is written");
         }
-        let mut crystals = match calibration {
-            None => drawn.crystals.into_iter().flatten().collect(),
+        if failed > 0 {
+            let known = if known.is_empty() { "" } else { " or were known each time" };
+            let done = match keeps_places {
+                true => "have their atoms in one place instead, which matches nothing",
+                false => "are left out",
+            };
+            eprintln!("warning: {failed} samples have a cell without volume{known}, and {done}");
+        }
+        let mut crystals: Vec<Crystal> = match calibration {
             Some(calibration) => {
-                pool.install(|| ordered(&drawn.crystals, count, calibration.as_ref()))
+                let places = keeps_places.then_some(&trained.domain);
+                pool.install(|| ordered(&drawn, places, count, calibration.as_ref()))
             }
+            None if keeps_places => drawn.filled(&trained.domain).collect(),
+            None => drawn.crystals.into_iter().flatten().collect(),
         };
         if let Some(tolerance) = self.symmetrize {
             crystals = pool.install(|| super::symmetrized(crystals, tolerance));
@@ -110,8 +126,11 @@ impl SampleArgs {
             crystals = pool.install(|| with_groups(crystals, group));
         }
         let within = self.symmetrize.map_or("nothing".into(), |within| format!("{within} Å"));
-        let own =
-            [("symmetrized within", within), ("request", serde_json::to_string(&self.request)?)];
+        let own = [
+            ("symmetrized within", within),
+            ("request", serde_json::to_string(&self.request)?),
+            ("unlike", format!("{:?}", self.unlike)),
+        ];
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         write_crystals(&self.out, &crystals, &provenance, self.force)?;
         if !self.options.quiet {
@@ -123,6 +142,12 @@ impl SampleArgs {
 }
 
 impl SampleArgs {
+    /// The crystals that samples are to be unlike.
+    fn known(&self) -> Result<Vec<Crystal>> {
+        let files = self.unlike.iter().map(|path| super::read(path, false));
+        Ok(files.collect::<Result<Vec<_>>>()?.concat())
+    }
+
     /// Whether candidates are to be ranked, and what tells their confidence.
     fn calibration(
         &self,
@@ -132,7 +157,7 @@ impl SampleArgs {
         if self.rank && request.compositions().is_none() {
             return refused("--rank: found no composition, needed: --formula or --like");
         }
-        let plain = self.request.is_plain();
+        let plain = self.request.is_plain() && self.unlike.is_empty();
         self.rank.then(|| super::calibrate::of_model(trained, plain, self.count.get())).transpose()
     }
 }
@@ -159,72 +184,24 @@ fn with_groups(crystals: Vec<Crystal>, asked: u16) -> Vec<Crystal> {
     crystals.into_iter().zip(groups).map(labelled).collect()
 }
 
-/// `drawn`, `count` of each composition, in the order in which to look at them.
+/// What was `drawn`, `count` of each composition, in the order in which to look at them; last, if they are told the domain,
+/// come the places of samples that are none.
 fn ordered(
-    drawn: &[Option<Crystal>],
+    drawn: &Drawn,
+    places: Option<&Crystals>,
     count: usize,
     calibration: Option<&Calibration>,
 ) -> Vec<Crystal> {
     let matcher = Matcher::prediction();
-    let one = |candidates: &[Option<Crystal>]| -> Vec<Crystal> {
-        let candidates: Vec<Crystal> = candidates.iter().flatten().cloned().collect();
-        let group = Group::of(&matcher, &candidates);
-        group.labelled(count, calibration.map(|calibration| &calibration.confidence)).collect()
+    let filled: Option<Vec<Crystal>> = places.map(|domain| drawn.filled(domain).collect());
+    let one = |(i, candidates): (usize, &[Option<Crystal>])| -> Vec<Crystal> {
+        let found: Vec<Crystal> = candidates.iter().flatten().cloned().collect();
+        let confidence = calibration.map(|calibration| &calibration.confidence);
+        let group = (!found.is_empty()).then(|| Group::of(&matcher, &found));
+        let ranked = group.into_iter().flat_map(|group| group.labelled(count, confidence));
+        let heaps = filled.iter().flat_map(|filled| &filled[i * count..][..candidates.len()]);
+        let none = candidates.iter().zip(heaps).filter(|(candidate, _)| candidate.is_none());
+        ranked.chain(none.map(|(_, heap)| heap.clone())).collect()
     };
-    drawn.par_chunks(count).flat_map_iter(one).collect()
-}
-
-/// Crystals in the order of their numbers; nothing where a sample is none.
-pub struct Drawn {
-    pub crystals: Vec<Option<Crystal>>,
-    /// Network evaluations per sample.
-    pub evaluations: f64,
-}
-
-/// `count` crystals of each composition, or in all, computed `batch` at a time on the current pool.
-///
-/// # Errors
-/// Those of network and sampler.
-pub fn draw(
-    trained: &Trained,
-    request: &Request,
-    seed: Seed,
-    (count, batch): (usize, usize),
-    finished: &(dyn Fn(usize) + Sync),
-) -> Result<Drawn> {
-    let generation = trained.generation(seed, batch, finished);
-    let makes = request.draw(seed, count);
-    let chunks = chunks(trained, &generation, &makes)?;
-    let begun = chunks.into_iter().map(|chunk| request.begin(chunk, &makes, &trained.domain));
-    let (chunks, constraints): (Vec<Chunk>, Vec<Arc<[Constraint]>>) =
-        begun.collect::<langevin_core::Result<Vec<_>>>()?.into_iter().map(shared).unzip();
-    let of_first: HashMap<usize, &Arc<[Constraint]>> =
-        chunks.iter().map(|chunk| chunk.places[0]).zip(&constraints).collect();
-    let denoiser_of = |chunk: &Chunk, tally: &Tally| {
-        request.denoiser(trained, of_first[&chunk.places[0]].clone(), tally)
-    };
-    let Generated { x, evaluations, .. } = generation.carry(&chunks, denoiser_of, || Silent)?;
-    let ends = x.iter().zip(&constraints);
-    let x = ends.map(|(x, own)| trained.domain.finished(x, own));
-    let x = x.collect::<langevin_core::Result<Vec<_>>>()?;
-    Ok(Drawn { crystals: trained.decoded(&chunks, &x, makes.len())?, evaluations })
-}
-
-/// A chunk with its constraints, which threads share.
-fn shared((chunk, constraints): (Chunk, Vec<Constraint>)) -> (Chunk, Arc<[Constraint]>) {
-    (chunk, constraints.into())
-}
-
-/// Samples of one size together, the largest first, so that threads end at about the same time.
-fn chunks(trained: &Trained, generation: &Generation, makes: &[Make]) -> Result<Vec<Chunk>> {
-    let mut alike: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (place, make) in makes.iter().enumerate() {
-        alike.entry(make.atoms).or_default().push(place);
-    }
-    let group = |(&size, places): (&_, &Vec<usize>)| {
-        let process = trained.process.shaped_like(&trained.domain.blank(size)?);
-        Ok((process, places.clone()))
-    };
-    let groups = alike.iter().rev().map(group).collect::<langevin_core::Result<_>>()?;
-    Ok(generation.depart_all(groups)?)
+    drawn.crystals.par_chunks(count).enumerate().flat_map_iter(one).collect()
 }

@@ -28,7 +28,7 @@ pub struct StartArgs {
     /// Begin at noise where no structure with such numbers of atoms is known, and say how often.
     #[arg(long, requires = "pool")]
     fill_unknown: bool,
-    /// Keep the symmetry that a template has within so many Å on the whole way.
+    /// Keep the symmetry that a template has within so many Å (0.1 if no number is given) on the whole way.
     #[arg(long, value_name = "ANGSTROM", requires = "pool", num_args = 0..=1, default_missing_value = "0.1", allow_negative_numbers = true, value_parser = super::tolerance)]
     keep_symmetry: Option<f64>,
 }
@@ -58,9 +58,9 @@ impl StartArgs {
     pub fn plan(&self, trained: &Trained, makes: &[Make], seed: Seed) -> Result<Option<Start>> {
         match (trained.experiment.data.templates, self.pool.is_empty()) {
             (None, true) => Ok(None),
-            (None, false) => {
-                refused("--pool: found a model whose paths begin at noise, needed: none")
-            }
+            (None, false) => refused(
+                "--pool: found a model whose paths begin at noise, allowed: mp20_templates, or another that was trained from templates",
+            ),
             (Some(_), true) => {
                 refused("found a model whose paths begin at templates, needed: --pool")
             }
@@ -93,11 +93,16 @@ impl StartArgs {
 }
 
 /// The elements that `classes` stand for.
-fn elements(classes: &[u32], domain: &Crystals) -> Vec<Element> {
+pub fn elements(classes: &[u32], domain: &Crystals) -> Vec<Element> {
     classes.iter().map(|&class| domain.elements[class as usize]).collect()
 }
 
 impl Start {
+    /// Whether templates' symmetry is kept.
+    pub fn keeps_symmetry(&self) -> bool {
+        self.keep.is_some()
+    }
+
     /// `chunk`, its samples at their templates with the noise of the base, and their orbits.
     ///
     /// # Errors

@@ -14,7 +14,6 @@ use crate::Ending;
 /// What can be done with data before anything is trained on them.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Make one set of molecules, or its parts, from files of any format, with labels of a table.
     Import(import::ImportArgs),
 }
 

@@ -24,8 +24,10 @@ use crate::options::RunOptions;
 use crate::progress::SharedProgress;
 use crate::{Ending, bad_input, prepare_target, refused, threads};
 
-/// Bound the negative log-likelihood of molecules by the steps of a model's ancestral sampler, in nats per
-/// molecule: a density over positions in Å, a probability of elements and of the number of atoms.
+/// Bound the negative log-likelihood of molecules, in nats per molecule.
+///
+/// By the steps of a model's ancestral sampler: a density over positions in Å, a probability of elements and of the
+/// number of atoms.
 ///
 /// The model's species must be features and its path keep noise at t = 0, as in configs/molecules/qm9_edm.toml.
 ///

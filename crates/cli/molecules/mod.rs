@@ -31,19 +31,12 @@ use crate::{Ending, bad_input, refused};
 /// What can be done with molecules.
 #[derive(Debug, Subcommand)]
 pub enum MoleculesCommand {
-    /// Train a model from a config.
     Train(train::TrainArgs),
-    /// Draw molecules from a trained model.
     Sample(Box<sample::SampleArgs>),
-    /// Bring rough geometries to what a model has learnt.
     Refine(Box<refine::RefineArgs>),
-    /// Bound the likelihood of molecules under a model of EDM's kind.
     Likelihood(likelihood::LikelihoodArgs),
-    /// Train a model of properties of molecules, for `predict` and `sample --judge`.
     TrainPredictor(prediction::TrainPredictorArgs),
-    /// Predict properties of molecules of any file.
     Predict(prediction::PredictArgs),
-    /// Measure molecules of any file: stability, validity, uniqueness, novelty, distributions.
     Evaluate(evaluate::EvaluateArgs),
 }
 

@@ -21,15 +21,10 @@ use crate::Ending;
 /// What can be done with points.
 #[derive(Debug, Subcommand)]
 pub enum PointsCommand {
-    /// Train a model from a config.
     Train(train::TrainArgs),
-    /// Make another average of a run's weights from its snapshots.
     Average(average::AverageArgs),
-    /// Draw points from a trained model.
     Sample(Box<sample::SampleArgs>),
-    /// Measure a trained model against its data, with a report.
     Evaluate(evaluate::EvaluateArgs),
-    /// Train and evaluate several configs with several seeds, and write a results file.
     Table(table::TableArgs),
 }
 

@@ -25,7 +25,6 @@ const LEVEL: f64 = 0.95;
 /// Whether uncertainty is right.
 #[derive(Debug, Subcommand)]
 pub enum UqCommand {
-    /// Score an ensemble of fields against what was observed.
     Score(score::ScoreArgs),
 }
 

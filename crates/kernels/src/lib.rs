@@ -18,7 +18,7 @@ mod along;
 mod attention;
 mod composed;
 mod conv;
-#[cfg(feature = "cuda")]
+#[cfg(any(test, feature = "cuda"))]
 pub mod cuda;
 mod gemm;
 pub mod isa;

@@ -126,7 +126,9 @@ fn folded(
         species.extend(std::iter::repeat_n(group.element, merged.len()));
         frac_coords.extend(merged);
     }
-    Some(Crystal::new(lattice, species, frac_coords).expect("averages of atoms in a cell"))
+    let made = Crystal::new(lattice, species, frac_coords).expect("averages of atoms in a cell");
+    let Crystal { labels, notes, .. } = crystal.clone();
+    Some(Crystal { labels, notes, ..made })
 }
 
 /// Averages of the atoms of a group that coincide in the smaller cell, `size` each.

@@ -126,6 +126,15 @@ impl Crystal {
         Formula::from(counts)
     }
 
+    /// The crystal without its atoms of `elements`; nothing if it has no others.
+    pub fn without(&self, elements: &[Element]) -> Option<Self> {
+        let left: Vec<usize> =
+            (0..self.len()).filter(|&i| !elements.contains(&self.species[i])).collect();
+        let species = left.iter().map(|&i| self.species[i]).collect();
+        let frac_coords = left.iter().map(|&i| self.frac_coords[i]).collect();
+        (!left.is_empty()).then(|| Self { species, frac_coords, ..self.clone() })
+    }
+
     /// The same atoms and points of space in another cell of the same lattice.
     #[must_use]
     pub fn in_cell(&self, lattice: Lattice) -> Self {

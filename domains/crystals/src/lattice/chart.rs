@@ -4,7 +4,7 @@ use nalgebra::{Matrix3, SymmetricEigen};
 
 use super::{Lattice, LatticeError};
 
-/// Six coordinates of ½ ln(L Lᵀ), in which every value is a cell and every cell one value up to rotation.
+/// Six coordinates of ½ ln(L Lᵀ), in which every value is a cell (where it has [`LEAST_VOLUME`](super::LEAST_VOLUME)) and every cell one value up to rotation.
 ///
 /// With S = ½ ln(L Lᵀ), rows of L being the vectors in Å:
 /// `k = (S₀₁, S₀₂, S₁₂, (S₀₀ − S₁₁)/2, (S₀₀ + S₁₁ − 2 S₂₂)/6, tr S/3)`; the last is the logarithm of the edge of
@@ -28,7 +28,7 @@ impl Lattice {
     /// The cell there, by the symmetric matrix L = exp S.
     ///
     /// # Errors
-    /// [`LatticeError`] where the cell is too large, small or flat for a double.
+    /// [`LatticeError`] where the cell has less than [`LEAST_VOLUME`](super::LEAST_VOLUME), or is too large or flat for a double.
     pub fn from_log_coordinates(k: LogCoordinates) -> Result<Self, LatticeError> {
         if let Some(&bad) = k.iter().find(|x| !x.is_finite()) {
             return Err(LatticeError::NotFinite(bad));

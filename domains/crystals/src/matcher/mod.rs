@@ -5,12 +5,14 @@
 //! the root mean square distance of the best pairing, in units of (V/N)^(1/3), is the answer.
 
 mod alignment;
+mod exchange;
 mod overlay;
 mod pairing;
 
 use langevin_transport::TransportError;
 
 pub use alignment::{Aligned, aligned};
+pub use exchange::Elements;
 
 use crate::element::Element;
 use crate::geometry::{Vec3, wrapped};
@@ -35,12 +37,21 @@ pub struct Matcher {
     pub primitive: bool,
     /// Whether cells are scaled to one volume.
     pub scale: bool,
+    /// Which atoms may be paired.
+    pub elements: Elements,
 }
 
 impl Default for Matcher {
     /// The defaults of pymatgen.
     fn default() -> Self {
-        Self { ltol: 0.2, stol: 0.3, angle_tol: 5.0, primitive: true, scale: true }
+        Self {
+            ltol: 0.2,
+            stol: 0.3,
+            angle_tol: 5.0,
+            primitive: true,
+            scale: true,
+            elements: Elements::Same,
+        }
     }
 }
 
@@ -74,7 +85,10 @@ impl Matcher {
     /// `crystal`, reduced for comparisons with this matcher. Worth keeping: it is half of the work.
     pub fn reduce(&self, crystal: &Crystal) -> Reduced {
         let niggli = crystal.in_cell(crystal.lattice().niggli());
-        let reduced = if self.primitive { niggli.primitive(TOLERANCE) } else { niggli };
+        let mut reduced = if self.primitive { niggli.primitive(TOLERANCE) } else { niggli };
+        if self.elements == Elements::Any {
+            reduced.species.fill(Element::H);
+        }
         let count = |element: &Element| reduced.species().iter().filter(|e| *e == element).count();
         let anchor = reduced.species().iter().min_by_key(|e| count(e)).expect("there is an atom");
         let mut order: Vec<usize> = (0..reduced.len()).collect();
@@ -94,6 +108,16 @@ impl Matcher {
 
     /// As [`Matcher::distance`], of crystals that were reduced before.
     pub fn distance_of_reduced(&self, a: &Reduced, b: &Reduced) -> Option<Distance> {
+        if self.elements == Elements::Exchanged {
+            let found = exchange::renamed(a, b);
+            let found = found.iter().filter_map(|a| self.distance_of_named(a, b));
+            return found.min_by(|x, y| x.rms.total_cmp(&y.rms));
+        }
+        self.distance_of_named(a, b)
+    }
+
+    /// The distance of crystals whose atoms are paired by their elements.
+    fn distance_of_named(&self, a: &Reduced, b: &Reduced) -> Option<Distance> {
         // The same atoms in the same numbers: without supercells, nothing else can be paired.
         if a.species != b.species {
             return None;

@@ -53,6 +53,47 @@ fn tolerances_and_elements_decide() {
     assert_eq!(matcher.distance(&salt(55, 17), &odd), None);
 }
 
+/// The same prototype with other elements, one of them twice as frequent as the other: only one way to name them.
+#[test]
+fn elements_may_stand_for_each_other() {
+    let plain = Matcher::default();
+    let [exchanged, any] =
+        [Elements::Exchanged, Elements::Any].map(|e| Matcher { elements: e, ..plain });
+    let fluorite = |a: u8, b: u8, off: f64| {
+        let faces = [[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
+        let inside = (0..8).map(|i| [i / 4, i / 2 % 2, i % 2].map(|x| 0.25 + 0.5 * f64::from(x)));
+        let mut atoms: Vec<(u8, Vec3)> = faces.iter().map(|f| (a, *f)).collect();
+        atoms.extend(inside.map(|[x, y, z]| (b, [x + off, y, z])));
+        crystal(cube(5.5), &atoms)
+    };
+    // CaF2, and Li2O with its names the other way round.
+    let (one, other) = (fluorite(20, 9, 0.0), fluorite(8, 3, 0.02));
+    assert_eq!(plain.distance(&one, &other), None);
+    let found = exchanged.distance(&one, &other).unwrap();
+    let same = plain.distance(&fluorite(8, 3, 0.0), &other).unwrap();
+    assert!((found.rms - same.rms).abs() < 1e-12 && found.rms > 0.01, "{found:?} {same:?}");
+    // As many atoms of each element, named both ways: the better one counts.
+    let salt = |a: u8, b: u8, at: f64| crystal(cube(4.0), &[(a, [0.0; 3]), (b, [0.5, 0.5, at])]);
+    let both = exchanged.distance(&salt(55, 17, 0.4), &salt(35, 37, 0.5)).unwrap();
+    assert!(both.rms > 0.01);
+    assert_eq!(exchanged.distance(&salt(55, 17, 0.5), &salt(17, 17, 0.5)), None);
+    assert!(any.distance(&salt(55, 17, 0.5), &salt(35, 35, 0.5)).is_none(), "the cell of one atom");
+    let rocksalt = any.distance(&perovskite(0.0), &perovskite(0.0)).unwrap();
+    assert!(rocksalt.rms < 1e-9);
+    let of_others = Crystal {
+        species: perovskite(0.0).species().iter().rev().copied().collect(),
+        ..perovskite(0.0)
+    };
+    assert_eq!(plain.distance(&perovskite(0.0), &of_others), None);
+    assert!(any.distance(&perovskite(0.0), &of_others).unwrap().rms < 1e-9);
+    // Without its anions, a salt is a lattice of cations.
+    let chlorine = Element::new(17).unwrap();
+    let [a, b] = [0.5, 0.4].map(|at| salt(55, 17, at).without(&[chlorine]).unwrap());
+    assert_eq!(a.len(), 1);
+    assert!(plain.distance(&a, &b).unwrap().rms < 1e-12);
+    assert!(a.without(&[Element::new(55).unwrap()]).is_none());
+}
+
 fn general() -> impl Strategy<Value = Crystal> {
     let lengths = prop::array::uniform3(3.0..7.0);
     let angles = prop::array::uniform3(70.0..110.0);

@@ -38,7 +38,7 @@ struct Block {
 /// Each layer sends messages `m_ij` that see even features of the pair ([`Pairs`]), the same in all layers, and
 /// with vectors `u_i^c += Σ_j χ_ij^{ca} sin 2πΔ_ij^a/n` of the layers before also `u_i^c · sin 2πΔ_ij` and
 /// `u_j^c · sin 2πΔ_ji`, which inversion does not change either. It
-/// sets `h_i += MLP(norm h_i, Σ_j g_ij m_ij/n, t, cell)`. With `φ_ij` read from the messages of all layers, the
+/// sets `h_i += MLP(norm h_i, Σ_j g_ij m_ij/n, t, cell, ln n)`. With `φ_ij` read from the messages of all layers, the
 /// displacement of an atom to its clean place is `v_i^a = Σ_j (Σ_b φ_ij^{ab} sin 2πΔ_ij^b + ψ_ij^a sin 4πΔ_ij^a)/n`:
 /// it turns round under inversion, and at a centre of inversion it is zero whatever the weights. The estimate
 /// of the cell is the input plus a function of the atoms' mean, that of the species is read from `h`, with copies

@@ -1,0 +1,8 @@
+//! NVIDIA GPUs, in programs built with the feature `cuda`.
+
+mod fit;
+#[cfg(feature = "cuda")]
+mod open;
+
+#[cfg(feature = "cuda")]
+pub use open::open;
