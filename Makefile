@@ -6,7 +6,7 @@
 BUILD = . .deps/build.env && cargo
 LANGEVIN = target/release/langevin
 
-.PHONY: demo test setup build cuda check results bench
+.PHONY: demo test setup build cuda check-cuda check results bench
 
 demo: build
 	@scripts/demo.sh $(LANGEVIN) out/demo
@@ -23,6 +23,10 @@ cuda: setup
 	scripts/cuda/setup.sh
 	. .deps/cuda.env && $(BUILD) build --release --features cuda $$LANGEVIN_FEATURES
 	cp -f $(LANGEVIN) $(LANGEVIN)-cuda
+
+# Lints of what only programs for GPUs have; after `make cuda`.
+check-cuda:
+	. .deps/cuda.env && $(BUILD) clippy --release --features cuda $$LANGEVIN_FEATURES -- -D warnings
 
 setup: .deps/build.env
 
