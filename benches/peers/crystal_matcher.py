@@ -166,7 +166,7 @@ def with_rules(made, folder):
     for name, (options, more, anonymous) in RULES.items():
         matcher = StructureMatcher(stol=stol, ltol=ltol, angle_tol=angle, **more)
         method = matcher.get_rms_anonymous if anonymous else matcher.get_rms_dist
-        peer = [None if found is None else float(found[0]) for found in (method(a, b) for _, a, b in made)]
+        peer = [float(found[0]) if found and found[0] is not None else None for found in (method(a, b) for _, a, b in made)]
         mine, _ = ours(folder, TOLERANCES["defaults"], *options)
         same = [(x is None) == (y is None) for x, y in zip(mine, peer)]
         both = [abs(x - y) for x, y in zip(mine, peer) if x is not None and y is not None]
