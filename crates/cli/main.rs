@@ -21,6 +21,7 @@ mod options;
 mod points;
 mod progress;
 mod properties;
+mod redraw;
 mod results;
 mod size_range;
 mod threads;

@@ -17,6 +17,7 @@ use super::retrieve::heap;
 use super::sample::Trained;
 use super::start::elements;
 use crate::generate::{Chunk, Generated, Generation};
+use crate::redraw::{self, Samples};
 
 /// How often a sample that is known is drawn again.
 const AGAIN: u64 = 20;
@@ -58,11 +59,14 @@ impl Draws<'_> {
         count: usize,
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Drawn> {
-        self.until_unknown(&[], seed, count, finished)
+        let makes = self.request.draw(seed, count);
+        let all: Vec<usize> = (0..makes.len()).collect();
+        let (crystals, evaluations) = self.some(&makes, &all, seed, finished)?;
+        Ok(Drawn { crystals, evaluations, makes })
     }
 
-    /// The same, those that match one of `known` drawn again with the same size and composition; nothing where one was known
-    /// each time.
+    /// The same, those that match one of `known` or are none drawn again with the same size and composition; nothing where all
+    /// of a place were.
     ///
     /// # Errors
     /// Those of network and sampler.
@@ -74,34 +78,14 @@ impl Draws<'_> {
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Drawn> {
         let makes = self.request.draw(seed, count);
-        let total = makes.len();
-        let mut drawn = Drawn { crystals: vec![None; total], evaluations: 0.0, makes };
-        let (mut open, mut spent): (Vec<usize>, _) = ((0..total).collect(), 0.0);
-        for round in 0..=AGAIN {
-            // Seeds far apart: the next ones are those of other runs.
-            let seed = Seed(seed.0.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-            let silent = |_: usize| ();
-            let told: &(dyn Fn(usize) + Sync) = if round == 0 { finished } else { &silent };
-            let (crystals, evaluations) = self.some(&drawn.makes, &open, seed, told)?;
-            spent += evaluations * open.len() as f64;
-            let made: Vec<(usize, Crystal)> =
-                open.iter().zip(crystals).filter_map(|(&place, one)| Some((place, one?))).collect();
-            let (places, made): (Vec<usize>, Vec<Crystal>) = made.into_iter().unzip();
-            let is_known = are_known(&Matcher::default(), &made, known);
-            open.clear();
-            for ((place, crystal), is_known) in places.into_iter().zip(made).zip(is_known) {
-                if is_known {
-                    open.push(place);
-                } else {
-                    drawn.crystals[place] = Some(crystal);
-                }
-            }
-            if open.is_empty() {
-                break;
-            }
-        }
-        drawn.evaluations = spent / total as f64;
-        Ok(drawn)
+        let (crystals, evaluations) = redraw::until(
+            (seed, AGAIN),
+            makes.len(),
+            |places, seed| self.some(&makes, places, seed, &|_| {}),
+            |made| are_known(&Matcher::default(), made, known).into_iter().map(|k| !k).collect(),
+            finished,
+        )?;
+        Ok(Drawn { crystals, evaluations, makes })
     }
 
     /// The crystals of `places` among `makes`, in the order of these, and network evaluations for each.
@@ -111,7 +95,7 @@ impl Draws<'_> {
         places: &[usize],
         seed: Seed,
         finished: &(dyn Fn(usize) + Sync),
-    ) -> Result<(Vec<Option<Crystal>>, f64)> {
+    ) -> Result<Samples<Crystal>> {
         let Self { trained, request, batch } = *self;
         let generation = trained.generation(seed, batch, finished);
         let chunks = chunks(trained, &generation, makes, places)?;

@@ -94,7 +94,10 @@ impl SampleArgs {
         let (seed, batch) = (Seed(self.seed), self.batch.get());
         let draws = Draws { trained: &trained, request: &request, batch };
         let known = self.known()?;
-        let drawn = pool.install(|| draws.until_unknown(&known, seed, count, &finished))?;
+        let drawn = pool.install(|| match known.as_slice() {
+            [] => draws.once(seed, count, &finished),
+            known => draws.until_unknown(known, seed, count, &finished),
+        })?;
         bar.finish();
         let failed = drawn.crystals.iter().filter(|crystal| crystal.is_none()).count();
         // The crystals of a file are told apart by their places.

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::request::{Make, Request};
 use super::sample::Trained;
 use crate::generate::{Chunk, Generated, Generation};
+use crate::redraw::{self, Samples};
 
 /// Molecules in the order of their numbers; nothing where a sample is none.
 pub struct Drawn {
@@ -72,27 +73,13 @@ impl Draws<'_> {
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Drawn> {
         let makes = self.request.draw(seed, count);
-        let mut drawn = Drawn { molecules: vec![None; count], evaluations: 0.0 };
-        let mut open: Vec<usize> = (0..count).collect();
-        for round in 0..=again {
-            if open.is_empty() {
-                break;
-            }
-            // Seeds far apart: the next ones are those of other runs.
-            let seed = Seed(seed.0.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-            let Drawn { mut molecules, evaluations } = self.of(&makes, &open, seed, &|_| {})?;
-            drawn.evaluations += evaluations * open.len() as f64 / count as f64;
-            let fits: Vec<bool> = open
-                .par_iter()
-                .map(|&place| molecules[place].as_ref().is_some_and(&wanted))
-                .collect();
-            finished(fits.iter().filter(|&&fits| fits).count());
-            for (&place, _) in open.iter().zip(&fits).filter(|(_, fits)| **fits) {
-                drawn.molecules[place] = molecules[place].take();
-            }
-            open.retain(|&place| drawn.molecules[place].is_none());
-        }
-        Ok(drawn)
+        let draw = |places: &[usize], seed| -> Result<Samples<Molecule>> {
+            let Drawn { mut molecules, evaluations } = self.of(&makes, places, seed, &|_| {})?;
+            Ok((places.iter().map(|&place| molecules[place].take()).collect(), evaluations))
+        };
+        let fits = |made: &[Molecule]| made.par_iter().map(&wanted).collect();
+        let (molecules, evaluations) = redraw::until((seed, again), count, draw, fits, finished)?;
+        Ok(Drawn { molecules, evaluations })
     }
 }
 
