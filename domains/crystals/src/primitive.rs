@@ -187,8 +187,10 @@ mod tests {
         let shifted = face.map(|f: Vec3| [f[0] + 0.5, f[1], f[2]]);
         let atoms: Vec<_> =
             face.map(|f| (na, f)).into_iter().chain(shifted.map(|f| (cl, f))).collect();
-        let primitive = crystal(cube(5.64), &atoms).primitive(TOLERANCE);
+        let labelled = crystal(cube(5.64), &atoms).with_label("gap", 8.5).with_note("name", "salt");
+        let primitive = labelled.primitive(TOLERANCE);
         assert_eq!(primitive.len(), 2);
+        assert_eq!((primitive.labels(), primitive.notes()), (labelled.labels(), labelled.notes()));
         for (length, angle) in
             primitive.lattice().lengths().iter().zip(primitive.lattice().angles())
         {
