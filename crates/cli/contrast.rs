@@ -1,24 +1,34 @@
 //! Guidance away from a weaker answer, as every domain's command line has it.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
+use candle_core::Device;
 use langevin_diffusion::guidance::{Contrast, ContrastConfig};
 use serde::Serialize;
 
-use crate::bad_input;
+use crate::experiment::{Experiment, Method};
+use crate::trained::Trained;
+use crate::{bad_input, refused};
 
 /// How samples are guided.
-#[derive(Debug, Clone, Copy, clap::Args, Serialize)]
+#[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct ContrastArgs {
     /// Weight w of the model's answer against a weaker one: 1 changes nothing, more exaggerates what tells the two apart.
-    /// The weaker one is the model that is not told what is asked for, or --weaker where there is that option.
+    /// The weaker one is the model that is not told what is asked for, or --weaker.
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     guidance: Option<f64>,
     /// Guide only where λ = ln(α/σ) lies in this interval, as -2..3; an end may be left open.
     #[arg(long, value_name = "MIN..MAX", requires = "guidance", allow_hyphen_values = true)]
     guidance_interval: Option<Interval>,
+    /// A smaller or less trained model to be guided away from (autoguidance).
+    #[arg(long, value_name = "MODEL", requires = "guidance")]
+    weaker: Option<PathBuf>,
 }
+
+/// A rule of guidance, and who gives the weaker answer if not the model that is told less.
+pub type Guided<E> = (Contrast, Option<Trained<E>>);
 
 impl ContrastArgs {
     /// Whether guidance is asked for.
@@ -26,11 +36,46 @@ impl ContrastArgs {
         self.guidance.is_some()
     }
 
-    /// The rule, if guidance is asked for.
+    /// How `trained` is guided, if that is asked for; `needed` are the options by which it can be told less, if none of
+    /// them is there, and `read` finds models.
     ///
     /// # Errors
-    /// If there can be none of this weight or interval.
-    pub fn build(&self) -> Result<Option<Contrast>> {
+    /// If there can be none of this weight or interval, if there is no weaker answer, or the weaker model is of other data.
+    pub fn plan<E: Experiment>(
+        &self,
+        trained: &Trained<E>,
+        needed: Option<&str>,
+        read: impl FnOnce(&Path, &Device) -> Result<(Trained<E>, String)>,
+    ) -> Result<Option<Guided<E>>>
+    where
+        E::Domain: PartialEq,
+    {
+        let Some(rule) = self.rule()? else { return Ok(None) };
+        let Some(path) = &self.weaker else {
+            return match needed {
+                Some(needed) => {
+                    refused(format!("--guidance: needs {needed}, or another model as --weaker"))
+                }
+                None if trained.experiment.method().hide_condition == 0.0 => refused(
+                    "--guidance: this model never learnt to do without what it is told: train with \
+                     method.hide_condition above 0, or give another model as --weaker",
+                ),
+                None => Ok(Some((rule, None))),
+            };
+        };
+        let (weaker, _) = read(path, &trained.device)?;
+        let alike = |a: &Method, b: &Method| {
+            (&a.path, &a.paths) == (&b.path, &b.paths) && a.give.keys().eq(b.give.keys())
+        };
+        if weaker.domain != trained.domain
+            || !alike(weaker.experiment.method(), trained.experiment.method())
+        {
+            return refused("--weaker: data or path of the two models differ");
+        }
+        Ok(Some((rule, Some(weaker))))
+    }
+
+    fn rule(&self) -> Result<Option<Contrast>> {
         let Some(weight) = self.guidance else { return Ok(None) };
         let Interval(log_snr_min, log_snr_max) =
             self.guidance_interval.unwrap_or(Interval(f64::NEG_INFINITY, f64::INFINITY));

@@ -269,6 +269,35 @@ fn properties_can_be_asked_for() {
     CRYSTALS.refused(bare.path(), &train, "data.properties: label gap has no two values");
 }
 
+/// Away from a model of fewer steps: other crystals than without, and only from one of the same data.
+#[test]
+fn a_weaker_model_guides() {
+    let folder = prepared(SMALL);
+    let folder = folder.path();
+    CRYSTALS.done(folder, &["train", "small.toml", "--out", "run", "--quiet"]);
+    CRYSTALS.done(folder, &["train", "small.toml", "--steps", "5", "--out", "weak", "--quiet"]);
+    let sample = |more: &[&str]| {
+        let all = ["sample", "run", "--formula", "CsCl", "--count", "3", "--quiet"];
+        CRYSTALS.done(folder, &[&all, more, &["--out", "w.extxyz", "--force"]].concat());
+        let crystals = text(folder, "w.extxyz");
+        crystals.lines().filter(|line| !line.contains("Lattice")).collect::<Vec<_>>().join("\n")
+    };
+    let alone = sample(&[]);
+    assert_eq!(alone, sample(&["--weaker", "weak", "--guidance", "1"]));
+    assert_ne!(alone, sample(&["--weaker", "weak", "--guidance", "2"]));
+    assert!(text(folder, "w.extxyz").contains("\\\"weaker\\\":\\\"weak\\\""));
+    for (args, message) in [
+        (&["--guidance", "2"][..], "--guidance: needs --property, or another model as --weaker"),
+        (&["--guidance", "2", "--weaker", "mp20"], "--weaker: data or path of the two models"),
+        (&["--guidance", "2", "--weaker", "none"], "no model none"),
+        (&["--weaker", "weak"], "--guidance"),
+    ] {
+        let all = [&["sample", "run", "--out", "no.cif"], args].concat();
+        CRYSTALS.refused(folder, &all, message);
+        assert!(!folder.join("no.cif").exists());
+    }
+}
+
 /// Coordinates that are blurred instead of led along geodesics: the diffusion of the torus, other crystals by the same
 /// seeds.
 #[test]

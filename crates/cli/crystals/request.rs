@@ -9,15 +9,16 @@ use langevin_crystals::constraint::{Constrained, Constraint};
 use langevin_crystals::network::GivenSpecies;
 use langevin_crystals::property::{self, Asked};
 use langevin_crystals::space::{Crystals, SPECIES_FACTOR};
-use langevin_diffusion::guidance::Contrast;
 use serde::Serialize;
 
 use super::compositions::{AskedCell, CompositionArgs};
 use super::constraints::{ConstraintArgs, Constraints};
+use super::experiment::CrystalsExperiment;
 use super::makes::{Make, Makes, Pattern};
 use super::sample::Trained;
+use super::shipped;
 use super::start::{Start, StartArgs};
-use crate::contrast::ContrastArgs;
+use crate::contrast::{ContrastArgs, Guided};
 use crate::generate::Chunk;
 use crate::properties::{Values, same_for_all};
 use crate::refused;
@@ -64,7 +65,7 @@ pub struct Request {
     constraints: Constraints,
     /// Values of the model's properties.
     values: Values,
-    contrast: Option<Contrast>,
+    contrast: Option<Guided<CrystalsExperiment>>,
     /// Whether the network is told that species are given.
     tells: bool,
 }
@@ -118,10 +119,8 @@ impl RequestArgs {
             ));
         }
         let values = same_for_all(&self.property, &domain.properties)?;
-        if self.contrast.is_set() && self.property.is_empty() {
-            return refused("--guidance: needs --property");
-        }
-        let contrast = self.contrast.build()?;
+        let needed = self.property.is_empty().then_some("--property");
+        let contrast = self.contrast.plan(trained, needed, shipped::read)?;
         let tells = makes.compositions().is_some();
         Ok(Request { makes, start, constraints, values, contrast, tells })
     }
@@ -133,7 +132,8 @@ impl RequestArgs {
 
     /// Whether nothing but compositions is asked for.
     pub fn is_plain(&self) -> bool {
-        self.constraints.is_none() && self.property.is_empty() && !self.start.keeps_symmetry()
+        let told_nothing = self.property.is_empty() && !self.contrast.is_set();
+        told_nothing && self.constraints.is_none() && !self.start.keeps_symmetry()
     }
 
     /// Whether something is asked of samples whose composition is the model's choice.
@@ -206,8 +206,11 @@ impl Request {
         let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
         let told: Box<dyn Denoiser> = match &self.contrast {
             None => Box::new(network(condition)),
-            Some(rule) => {
-                let weaker = network(condition.hidden()?);
+            Some((rule, weaker)) => {
+                let weaker = match weaker {
+                    Some(weaker) => Counted::new(weaker.denoiser_of(condition.clone()), tally),
+                    None => network(condition.hidden()?),
+                };
                 Box::new(rule.guide(trained.process.clone(), network(condition), weaker))
             }
         };

@@ -4,14 +4,13 @@ mod compose;
 mod makes;
 mod properties;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Error, Seed, Tally};
 use langevin_datasets::read_molecules;
-use langevin_diffusion::guidance::Contrast;
 use langevin_molecules::formula::Formula;
 use langevin_molecules::property::{self, Asked};
 use langevin_molecules::record::Molecule;
@@ -23,13 +22,14 @@ use self::compose::Composer;
 pub use self::makes::Make;
 use self::makes::Makes;
 use self::properties::{Wishes, each_its_own};
+use super::experiment::MoleculesExperiment;
 use super::sample::Trained;
 use super::shipped;
-use crate::contrast::ContrastArgs;
+use crate::bad_input;
+use crate::contrast::{ContrastArgs, Guided};
 use crate::generate::Chunk;
 use crate::properties::{Values, same_for_all};
 use crate::size_range::SizeRange;
-use crate::{bad_input, refused};
 
 /// Requests to the sampler.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -57,9 +57,6 @@ pub struct RequestArgs {
     #[command(flatten)]
     #[serde(flatten)]
     contrast: ContrastArgs,
-    /// A smaller or less trained model to be guided away from (autoguidance).
-    #[arg(long, value_name = "MODEL", requires = "guidance")]
-    weaker: Option<PathBuf>,
     /// File with one molecule, of which every sample contains the atoms in the same shape.
     #[arg(long, value_name = "FILE")]
     scaffold: Option<PathBuf>,
@@ -88,10 +85,7 @@ pub struct Request {
     wishes: Wishes,
     /// Samples that are drawn for each that is asked for.
     candidates: usize,
-    /// How far to go away from a weaker answer.
-    contrast: Option<Contrast>,
-    /// Who gives the weaker answer, if not the model without its properties.
-    weaker: Option<Trained>,
+    contrast: Option<Guided<MoleculesExperiment>>,
 }
 
 impl RequestArgs {
@@ -134,12 +128,9 @@ impl RequestArgs {
         };
         let scaffold = scaffold.as_ref().map(scaled);
         let asked = !self.property.is_empty() || self.each.is_some();
-        if self.contrast.is_set() && !asked && self.weaker.is_none() {
-            return refused("--guidance: needs --property, --each, or another model as --weaker");
-        }
-        let weaker = self.weaker.as_deref().map(|path| weaker(path, trained)).transpose()?;
-        let contrast = self.contrast.build()?;
-        Ok(Request { makes, scaffold, wishes, candidates: 1, contrast, weaker })
+        let needed = (!asked).then_some("--property, --each");
+        let contrast = self.contrast.plan(trained, needed, shipped::read)?;
+        Ok(Request { makes, scaffold, wishes, candidates: 1, contrast })
     }
 
     /// Whether species are given to the model.
@@ -158,20 +149,6 @@ impl RequestArgs {
         }
         Ok(file.molecules.pop())
     }
-}
-
-/// The model in `path`, to be guided away from by `trained`.
-fn weaker(path: &Path, trained: &Trained) -> Result<Trained> {
-    let (weaker, _) = shipped::read(path, &trained.device)?;
-    let alike = |a: &Trained, b: &Trained| {
-        let (a_method, b_method) = (&a.experiment.method, &b.experiment.method);
-        (&a.domain, &a_method.path) == (&b.domain, &b_method.path)
-            && a_method.give.keys().eq(b_method.give.keys())
-    };
-    if !alike(&weaker, trained) {
-        return refused("--weaker: data or path of the two models differ");
-    }
-    Ok(weaker)
 }
 
 impl Request {
@@ -208,9 +185,9 @@ impl Request {
         let told = network(condition.clone());
         Ok(match &self.contrast {
             None => Arc::new(told),
-            Some(rule) => {
+            Some((rule, weaker)) => {
                 let process = trained.process.clone();
-                let weaker = match &self.weaker {
+                let weaker = match weaker {
                     Some(weaker) => Counted::new(weaker.denoiser_of(condition), tally),
                     None => network(condition.hidden()?),
                 };

@@ -2,14 +2,13 @@
 
 mod forms;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Counted, Denoiser, Sampler, State, Tally};
 use langevin_diffusion::guidance::{
-    Contrast, Held, Measurement, PosteriorConfig, Repeated, Replaced, Tilt, affine_projection,
+    Held, Measurement, PosteriorConfig, Repeated, Replaced, Tilt, affine_projection,
 };
 use langevin_points::record::PointCloud;
 use langevin_points::space::{Geometry, Points};
@@ -17,8 +16,9 @@ use langevin_points::space::{Geometry, Points};
 use serde::Serialize;
 
 use self::forms::{Known, Linear, UnitForm};
+use super::experiment::PointsExperiment;
 use super::trained::Trained;
-use crate::contrast::ContrastArgs;
+use crate::contrast::{ContrastArgs, Guided};
 use crate::{bad_input, refused};
 
 /// Requests to the sampler, in the units of the data.
@@ -31,9 +31,6 @@ pub struct GuidanceArgs {
     #[command(flatten)]
     #[serde(flatten)]
     contrast: ContrastArgs,
-    /// A smaller or less trained model to be guided away from (autoguidance).
-    #[arg(long, value_name = "MODEL", requires = "guidance")]
-    weaker: Option<PathBuf>,
     /// A coordinate that every sample has exactly, as x=1.5; may be given again. The others are
     /// completed around it.
     #[arg(long, value_name = "COLUMN=VALUE")]
@@ -61,7 +58,7 @@ pub struct GuidanceArgs {
 /// The products of [`GuidanceArgs`] for one model.
 pub struct Guidance {
     label: Option<i64>,
-    contrast: Option<(Contrast, Option<Trained>)>,
+    contrast: Option<Guided<PointsExperiment>>,
     known: Option<(State, State, usize)>,
     measured: Option<(Tilt, Along, State)>,
     constraint: Option<(Tensor, Tensor)>,
@@ -126,28 +123,16 @@ impl GuidanceArgs {
         }
     }
 
-    fn contrast(&self, trained: &Trained) -> Result<Option<(Contrast, Option<Trained>)>> {
-        let Some(rule) = self.contrast.build()? else { return Ok(None) };
-        let Some(path) = &self.weaker else {
-            if self.label.is_none() {
-                return refused("--guidance: needs --label, or another model as --weaker");
+    fn contrast(&self, trained: &Trained) -> Result<Option<Guided<PointsExperiment>>> {
+        let needed = self.label.is_none().then_some("--label");
+        let contrast = self.contrast.plan(trained, needed, Trained::read)?;
+        let classes = |model: &Trained| model.experiment.data.classes;
+        match &contrast {
+            Some((_, Some(weaker))) if classes(weaker) != classes(trained) => {
+                refused("--weaker: classes of the two models differ")
             }
-            if trained.experiment.method.hide_condition == 0.0 {
-                return refused(
-                    "--guidance: this model never learnt to do without its label: train with \
-                     method.hide_condition above 0",
-                );
-            }
-            return Ok(Some((rule, None)));
-        };
-        let (weaker, _) = Trained::read(path, &trained.device)?;
-        if weaker.domain != trained.domain
-            || weaker.experiment.method.path != trained.experiment.method.path
-            || weaker.experiment.data.classes != trained.experiment.data.classes
-        {
-            return refused("--weaker: data, path or classes of the two models differ");
+            _ => Ok(contrast),
         }
-        Ok(Some((rule, Some(weaker))))
     }
 
     fn known(&self, domain: &Points) -> Result<Option<(State, State, usize)>> {
