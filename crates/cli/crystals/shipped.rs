@@ -8,10 +8,11 @@ use candle_core::Device;
 use super::sample::Trained;
 use crate::trained::Shipped;
 
-const MODELS: [Shipped; 4] = [
+const MODELS: [Shipped; 5] = [
     ("perov5", include_bytes!("../../../models/perov5.safetensors").as_slice()),
     ("mp20", include_bytes!("../../../models/mp20.safetensors").as_slice()),
     ("mp20_prediction", include_bytes!("../../../models/mp20_prediction.safetensors").as_slice()),
+    ("mp20_weaker", include_bytes!("../../../models/mp20_weaker.safetensors").as_slice()),
     ("mp20_templates", include_bytes!("../../../models/mp20_templates.safetensors").as_slice()),
 ];
 
