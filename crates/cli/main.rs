@@ -15,6 +15,7 @@ mod device;
 mod element_colour;
 mod experiment;
 mod generate;
+mod memory;
 mod model;
 mod molecules;
 mod options;
@@ -35,9 +36,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// mimalloc keeps freed pages: the step of a three-layer network fell from 95 to 70 ms with it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Counting = memory::Counting;
 
 /// Generate scientific data: train on yours, sample, evaluate.
 ///

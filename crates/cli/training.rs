@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Var};
 use langevin_core::{Domain, Network, Process, Reading, Seed, Source};
+use langevin_kernels::composing;
 use langevin_nn::ParamStore;
 use langevin_train::{
-    CheckpointError, CoupledFeed, Feed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Report,
-    RunFolder, Start, Stop, TrainError, train,
+    CheckpointError, CoupledFeed, Feed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Rehearsal,
+    Report, RunFolder, Start, Stop, TrainError, train,
 };
 
 use crate::device::DeviceOptions;
 use crate::experiment::{self, Data, Experiment, Plan};
+use crate::memory::{self, Cost};
 use crate::model::{self, Provenance};
 use crate::options::RunOptions;
 use crate::progress::Progress;
@@ -79,6 +81,10 @@ impl TrainOptions {
         let device = self.device.open()?;
         let warm = self.from.as_deref().map(WarmStart::read).transpose()?;
         let prepared = pool.install(|| Prepared::new(experiment, plan, warm.as_ref(), &device))?;
+        let needed = pool.install(|| prepared.check_memory())?;
+        if !self.options.quiet {
+            eprintln!("{needed}");
+        }
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot create {}", self.out.display()))
             .map_err(bad_input)?;
@@ -149,32 +155,71 @@ impl<E: Experiment> Prepared<E> {
         stop: &Stop,
         progress: &mut dyn langevin_train::Progress,
     ) -> Result<Report> {
-        let (experiment, plan, method) = (&self.experiment, &self.plan, self.experiment.method());
-        let config = toml::to_string(experiment)?;
-        let seed = Seed(experiment.seed());
-        let coupled = |source: &Arc<dyn Source>| {
-            let coupling = plan.method.coupling.clone();
-            CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32)
-                .giving(method.given(&self.data.domain.space()))
-        };
-        let (feed, validation) =
-            (coupled(&self.data.source), self.data.held_out.as_ref().map(coupled));
-        let reading = Reading::new(self.process.clone(), method.head);
-        let mut loss =
-            ObjectiveLoss::new(self.network.clone(), reading, plan.method.objective.clone())
-                .hiding_conditions(method.hide_condition);
+        let config = toml::to_string(&self.experiment)?;
+        let feed = self.coupled(&self.data.source);
+        let validation = self.data.held_out.as_ref().map(|source| self.coupled(source));
         let job = Job {
             store: &self.store,
             feed: &feed,
             validation: validation.as_ref().map(|feed| feed as &dyn Feed),
-            loss: &mut loss,
-            seed,
+            loss: &mut self.loss(self.network.clone()),
+            seed: Seed(self.experiment.seed()),
             config: &config,
             restate: experiment::restated::<E>,
             folder: out.map(|(folder, _)| folder),
             start: out.map_or(Start::Afresh, |(_, start)| start),
         };
-        train(&plan.train, job, stop, progress).map_err(explained)
+        train(&self.plan.train, job, stop, progress).map_err(explained)
+    }
+
+    /// How much memory a step takes, for people.
+    ///
+    /// # Errors
+    /// If there is less, with what would fit; those of the first step.
+    fn check_memory(&self) -> Result<String> {
+        let config = self.plan.train.config();
+        let feed = self.coupled(&self.data.source);
+        let rehearsal = Rehearsal::new(&self.plan.train, &feed, Seed(self.experiment.seed()))?;
+        let shards = config.shards.min(rayon::current_num_threads());
+        let measured = |store: &ParamStore, network: &Arc<dyn Network>| {
+            let vars: Vec<Var> = store.iter().map(|(_, var)| var.clone()).collect();
+            Cost::measured(&rehearsal, &self.loss(network.clone()), &vars, shards)
+        };
+        let cost = if self.device.is_cpu() {
+            measured(&self.store, &self.network)?
+        } else {
+            // What another device composes takes as much on the CPU.
+            let (store, network) = self.twin()?;
+            composing(|| measured(&store, &network))?
+        };
+        let bytes = |(_, var): (&str, &Var)| var.elem_count() * var.dtype().size_in_bytes();
+        let weights: usize = self.store.iter().map(bytes).sum();
+        // Their sum, two moments, averages; of another device, which has gradients alone, a copy of the weights.
+        let kept = if self.device.is_cpu() { 3 + config.averages.len() } else { 1 };
+        let cost = cost.with_once(weights * (config.shards + kept));
+        memory::checked(&cost, rehearsal.samples(), config.shards, memory::free_on(&self.device))
+    }
+
+    /// The network on the CPU, with weights as in the beginning.
+    fn twin(&self) -> Result<(ParamStore, Arc<dyn Network>)> {
+        let seed = Seed(self.experiment.seed());
+        let (store, network) = ParamStore::create_on(&Device::Cpu, DType::F32, seed, |builder| {
+            self.experiment.network(builder, &self.plan.network, &self.data.domain, &self.process)
+        })?;
+        Ok((store, Arc::from(network)))
+    }
+
+    fn coupled(&self, source: &Arc<dyn Source>) -> CoupledFeed {
+        let given = self.experiment.method().given(&self.data.domain.space());
+        let coupling = self.plan.method.coupling.clone();
+        CoupledFeed::new(source.clone(), coupling, self.process.clone(), DType::F32).giving(given)
+    }
+
+    fn loss(&self, network: Arc<dyn Network>) -> ObjectiveLoss {
+        let method = self.experiment.method();
+        let reading = Reading::new(self.process.clone(), method.head);
+        ObjectiveLoss::new(network, reading, self.plan.method.objective.clone())
+            .hiding_conditions(method.hide_condition)
     }
 
     /// The model of `weights`, ready to be sampled from.

@@ -12,6 +12,7 @@ mod devices;
 mod domain;
 mod files;
 mod guidance;
+mod memory;
 mod molecule_models;
 mod molecule_properties;
 mod molecules;

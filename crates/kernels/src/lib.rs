@@ -40,7 +40,7 @@ mod testing;
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
 pub use along::{SparseRows, along};
 pub use attention::{attention, attention_dual};
-pub use composed::{compose_everywhere, composes_everywhere};
+pub use composed::{compose_everywhere, composes_everywhere, composing};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
 pub use norm::{

@@ -26,6 +26,7 @@ mod optimiser;
 mod posthoc;
 mod prefetch;
 mod progress;
+mod rehearsal;
 mod resume;
 mod run_folder;
 mod schedule;
@@ -62,6 +63,7 @@ pub use posthoc::{
     reconstruction_weights,
 };
 pub use progress::{LogLine, Progress, Quiet, TrainLine};
+pub use rehearsal::Rehearsal;
 pub use run_folder::{RunFolder, Start};
 pub use schedule::{LearningRate, LearningRateConfig};
 pub use shard::{CoupledFeed, Feed, Given, Moment, ObjectiveLoss, Shard, ShardLoss};

@@ -74,7 +74,7 @@ pub(crate) fn gradient(
     Ok(StepGradient { grads, losses, times, shards })
 }
 
-fn shard_gradient(
+pub(crate) fn shard_gradient(
     loss: &dyn ShardLoss,
     shard: Shard,
     layout: Layout,

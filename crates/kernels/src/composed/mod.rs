@@ -36,7 +36,15 @@ pub fn compose_everywhere() {
     EVERYWHERE.store(true, Ordering::Relaxed);
 }
 
-/// Whether [`compose_everywhere`] was called.
+/// What `f` gives while operations are composed on the CPU too, by all threads.
+pub fn composing<T>(f: impl FnOnce() -> T) -> T {
+    let before = EVERYWHERE.swap(true, Ordering::Relaxed);
+    let done = f();
+    EVERYWHERE.store(before, Ordering::Relaxed);
+    done
+}
+
+/// Whether operations are composed on the CPU now.
 pub fn composes_everywhere() -> bool {
     EVERYWHERE.load(Ordering::Relaxed)
 }

@@ -5,4 +5,4 @@ mod fit;
 mod open;
 
 #[cfg(feature = "cuda")]
-pub use open::open;
+pub use open::{free, open};

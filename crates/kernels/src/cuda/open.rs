@@ -35,6 +35,16 @@ pub fn open(index: usize) -> Result<Device> {
     Device::new_cuda_with_stream(index)
 }
 
+/// Bytes of memory that are free on the GPU `device`.
+///
+/// # Errors
+/// If it is no GPU, or the driver does not tell.
+pub fn free(device: &Device) -> Result<u64> {
+    let context = device.as_cuda_device()?.cuda_stream().context().clone();
+    let (free, _) = context.mem_get_info().map_err(Error::wrap)?;
+    Ok(free as u64)
+}
+
 fn no_driver(error: &DriverError) -> Error {
     Error::Msg(format!("the NVIDIA driver does not start: {error}"))
 }
