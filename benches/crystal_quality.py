@@ -210,7 +210,8 @@ def prediction(bench):
               100 * known * bench.match(made, test, "--stol", "0.2")["match rate"])
     guided, _ = bench.sample(test, 1, *GUIDED)
     bench.matched("MP-20 test, 1 sample, guided by 1.6 away from mp20_weaker, 25 evaluations of both",
-                  bench.match(guided, test, "--prediction"), rate=57.8, known=known)
+                  bench.match(guided, test, "--prediction"), rate=57.8, known=known,
+                  peer="DiffCSP, full training set, unfiltered: 57.82 %")
     some, _ = bench.known(bench.subset("mp_20/test", lambda i, n: i % -(-n // bench.args.some) == 0, "some.csv.gz"))
     rates = {}
     for steps in CURVE:

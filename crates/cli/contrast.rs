@@ -27,8 +27,24 @@ pub struct ContrastArgs {
     weaker: Option<PathBuf>,
 }
 
-/// A rule of guidance, and who gives the weaker answer if not the model that is told less.
-pub type Guided<E> = (Contrast, Option<Trained<E>>);
+/// How samples are guided.
+pub struct Guided<E: Experiment> {
+    pub rule: Contrast,
+    /// Who gives the weaker answer, if not the model that is told less, and the hash of its file.
+    weaker: Option<(Trained<E>, String)>,
+}
+
+impl<E: Experiment> Guided<E> {
+    /// Another model that gives the weaker answer.
+    pub fn weaker(&self) -> Option<&Trained<E>> {
+        self.weaker.as_ref().map(|(model, _)| model)
+    }
+
+    /// What outputs tell of it.
+    pub fn provenance(&self) -> Option<(&'static str, String)> {
+        self.weaker.as_ref().map(|(_, hash)| ("weaker model sha256", hash.clone()))
+    }
+}
 
 impl ContrastArgs {
     /// Whether guidance is asked for.
@@ -36,8 +52,8 @@ impl ContrastArgs {
         self.guidance.is_some()
     }
 
-    /// How `trained` is guided, if that is asked for; `needed` are the options by which it can be told less, if none of
-    /// them is there, and `read` finds models.
+    /// How `trained` is guided, if that is asked for. `needed` names the options that tell it something, where none was
+    /// given: it cannot be told less then. `read` finds models.
     ///
     /// # Errors
     /// If there can be none of this weight or interval, if there is no weaker answer, or the weaker model is of other data.
@@ -60,10 +76,10 @@ impl ContrastArgs {
                     "--guidance: this model never learnt to do without what it is told: train with \
                      method.hide_condition above 0, or give another model as --weaker",
                 ),
-                None => Ok(Some((rule, None))),
+                None => Ok(Some(Guided { rule, weaker: None })),
             };
         };
-        let (weaker, _) = read(path, &trained.device)?;
+        let (weaker, hash) = read(path, &trained.device)?;
         let alike = |a: &Method, b: &Method| {
             (&a.path, &a.paths) == (&b.path, &b.paths) && a.give.keys().eq(b.give.keys())
         };
@@ -72,7 +88,7 @@ impl ContrastArgs {
         {
             return refused("--weaker: data or path of the two models differ");
         }
-        Ok(Some((rule, Some(weaker))))
+        Ok(Some(Guided { rule, weaker: Some((weaker, hash)) }))
     }
 
     fn rule(&self) -> Result<Option<Contrast>> {

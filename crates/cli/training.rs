@@ -177,10 +177,14 @@ impl<E: Experiment> Prepared<E> {
     /// # Errors
     /// If there is less, with what would fit; those of the first step.
     fn check_memory(&self) -> Result<String> {
+        // Before the rehearsal, whose pages the process keeps.
+        let free = memory::free_on(&self.device);
         let config = self.plan.train.config();
         let feed = self.coupled(&self.data.source);
         let rehearsal = Rehearsal::new(&self.plan.train, &feed, Seed(self.experiment.seed()))?;
-        let shards = config.shards.min(rayon::current_num_threads());
+        // Those of a validation keep their graphs too.
+        let validated = self.data.held_out.as_ref().map_or(0, |_| config.validation_shards);
+        let shards = config.shards.max(validated).min(rayon::current_num_threads());
         let measured = |store: &ParamStore, network: &Arc<dyn Network>| {
             let vars: Vec<Var> = store.iter().map(|(_, var)| var.clone()).collect();
             Cost::measured(&rehearsal, &self.loss(network.clone()), &vars, shards)
@@ -194,10 +198,14 @@ impl<E: Experiment> Prepared<E> {
         };
         let bytes = |(_, var): (&str, &Var)| var.elem_count() * var.dtype().size_in_bytes();
         let weights: usize = self.store.iter().map(bytes).sum();
-        // Their sum, two moments, averages; of another device, which has gradients alone, a copy of the weights.
-        let kept = if self.device.is_cpu() { 3 + config.averages.len() } else { 1 };
-        let cost = cost.with_once(weights * (config.shards + kept));
-        memory::checked(&cost, rehearsal.samples(), config.shards, memory::free_on(&self.device))
+        let copies = if self.device.is_cpu() {
+            // Gradients of the shards that are done, their sum, two moments, averages.
+            config.shards.saturating_sub(shards) + 3 + config.averages.len()
+        } else {
+            // The weights: all else is on the CPU.
+            1
+        };
+        cost.with_once(weights * copies).checked(config.batch, config.shards, free)
     }
 
     /// The network on the CPU, with weights as in the beginning.

@@ -184,6 +184,11 @@ impl Request {
         }
     }
 
+    /// What outputs tell of the model that samples are guided away from.
+    pub fn weaker(&self) -> Option<(&'static str, String)> {
+        self.contrast.as_ref().and_then(Guided::provenance)
+    }
+
     /// What each sample is made of: `count` of each composition, or in all.
     pub fn draw(&self, seed: Seed, count: usize) -> Vec<Make> {
         self.makes.draw(seed, count)
@@ -206,12 +211,12 @@ impl Request {
         let network = |condition| Counted::new(trained.denoiser_of(condition), tally);
         let told: Box<dyn Denoiser> = match &self.contrast {
             None => Box::new(network(condition)),
-            Some((rule, weaker)) => {
-                let weaker = match weaker {
+            Some(guided) => {
+                let weaker = match guided.weaker() {
                     Some(weaker) => Counted::new(weaker.denoiser_of(condition.clone()), tally),
                     None => network(condition.hidden()?),
                 };
-                Box::new(rule.guide(trained.process.clone(), network(condition), weaker))
+                Box::new(guided.rule.guide(trained.process.clone(), network(condition), weaker))
             }
         };
         Ok(if constraints.iter().all(Constraint::is_none) {

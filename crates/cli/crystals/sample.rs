@@ -134,6 +134,7 @@ impl SampleArgs {
             ("request", serde_json::to_string(&self.request)?),
             ("unlike", format!("{:?}", self.unlike)),
         ];
+        let own = own.into_iter().chain(request.weaker());
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         write_crystals(&self.out, &crystals, &provenance, self.force)?;
         if !self.options.quiet {

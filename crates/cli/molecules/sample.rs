@@ -102,7 +102,7 @@ impl SampleArgs {
         let judged =
             judge.map(|judge| ("candidates", format!("{candidates}, judge {}", judge.hash)));
         let own = [("request", serde_json::to_string(&self.request)?)].into_iter();
-        let own = own.chain(again).chain(judged);
+        let own = own.chain(again).chain(judged).chain(request.weaker());
         let provenance = trained.provenance(hash, self.seed, drawn.evaluations, own)?;
         let molecules: Vec<Molecule> = drawn.molecules.into_iter().flatten().collect();
         let failed = count - molecules.len();

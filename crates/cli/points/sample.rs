@@ -83,6 +83,7 @@ impl SampleArgs {
         let (dimension, geometry) = (trained.domain.dimension(), trained.domain.geometry);
         let cloud = PointCloud::new(points, dimension, geometry)?;
         let own = [("guidance", serde_json::to_string(&self.guidance)?)];
+        let own = own.into_iter().chain(guidance.weaker());
         let provenance = trained.provenance(hash, self.seed, evaluations, own)?;
         write_points(&self.out, &cloud, &provenance, self.force)
             .with_context(|| format!("cannot write {}", self.out.display()))?;

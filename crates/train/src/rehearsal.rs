@@ -7,8 +7,8 @@ use crate::prefetch::Layout;
 use crate::step::shard_gradient;
 use crate::{Feed, ShardLoss, TrainPlan};
 
-/// Steps among whose shards the largest is looked for: sizes that one draw in ten has are missed by 3 % of the runs.
-const LOOKED_AT: u64 = 32;
+/// Steps among whose shards the largest is looked for: sizes that one draw in fifty has are missed by 1 % of the runs.
+const LOOKED_AT: u64 = 256;
 
 /// Losses and gradients of a large shard, cut to any number of samples, for nothing but what they cost.
 pub struct Rehearsal<'a> {

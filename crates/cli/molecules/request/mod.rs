@@ -185,15 +185,20 @@ impl Request {
         let told = network(condition.clone());
         Ok(match &self.contrast {
             None => Arc::new(told),
-            Some((rule, weaker)) => {
+            Some(guided) => {
                 let process = trained.process.clone();
-                let weaker = match weaker {
+                let weaker = match guided.weaker() {
                     Some(weaker) => Counted::new(weaker.denoiser_of(condition), tally),
                     None => network(condition.hidden()?),
                 };
-                Arc::new(rule.guide(process, told, weaker))
+                Arc::new(guided.rule.guide(process, told, weaker))
             }
         })
+    }
+
+    /// What outputs tell of the model that samples are guided away from.
+    pub fn weaker(&self) -> Option<(&'static str, String)> {
+        self.contrast.as_ref().and_then(Guided::provenance)
     }
 
     /// `chunk` of reference samples that become `makes`.

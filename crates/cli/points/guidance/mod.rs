@@ -128,7 +128,7 @@ impl GuidanceArgs {
         let contrast = self.contrast.plan(trained, needed, Trained::read)?;
         let classes = |model: &Trained| model.experiment.data.classes;
         match &contrast {
-            Some((_, Some(weaker))) if classes(weaker) != classes(trained) => {
+            Some(guided) if guided.weaker().is_some_and(|own| classes(own) != classes(trained)) => {
                 refused("--weaker: classes of the two models differ")
             }
             _ => Ok(contrast),
@@ -226,18 +226,23 @@ impl Guidance {
         let process = || trained.process.clone();
         let mut guided: Arc<dyn Denoiser> = match &self.contrast {
             None => Arc::new(strong),
-            Some((rule, weaker)) => {
-                let weak = match weaker {
+            Some(guided) => {
+                let weak = match guided.weaker() {
                     Some(weaker) => network(weaker, labels.as_deref())?,
                     None => network(trained, None)?,
                 };
-                Arc::new(rule.guide(process(), strong, weak))
+                Arc::new(guided.rule.guide(process(), strong, weak))
             }
         };
         if let Some((tilt, along, observed)) = &self.measured {
             guided = Arc::new(tilt.guide(process(), guided, along.clone(), observed.clone()));
         }
         Ok(guided)
+    }
+
+    /// What outputs tell of the model that samples are guided away from.
+    pub fn weaker(&self) -> Option<(&'static str, String)> {
+        self.contrast.as_ref().and_then(Guided::provenance)
     }
 
     /// `sampler`, holding what is known and constrained.
