@@ -285,7 +285,7 @@ fn a_weaker_model_guides() {
     let alone = sample(&[]);
     assert_eq!(alone, sample(&["--weaker", "weak", "--guidance", "1"]));
     assert_ne!(alone, sample(&["--weaker", "weak", "--guidance", "2"]));
-    assert!(text(folder, "w.extxyz").contains("weaker model sha256"));
+    assert!(text(folder, "w.extxyz").contains("weaker_model_sha256"));
     for (args, message) in [
         (&["--guidance", "2"][..], "--guidance: needs --property, or another model as --weaker"),
         (&["--guidance", "2", "--weaker", "mp20"], "--weaker: data or path of the two models"),
