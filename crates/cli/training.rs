@@ -175,7 +175,7 @@ impl<E: Experiment> Prepared<E> {
     /// How much memory a step takes, for people.
     ///
     /// # Errors
-    /// If there is less, with what would fit; those of the first step.
+    /// If there is far less, with what would fit; those of the first step.
     fn check_memory(&self) -> Result<String> {
         // Before the rehearsal, whose pages the process keeps.
         let free = memory::free_on(&self.device);
