@@ -27,7 +27,7 @@ pub struct ContrastArgs {
     weaker: Option<PathBuf>,
 }
 
-/// How samples are guided.
+/// The products of [`ContrastArgs`] for one model.
 pub struct Guided<E: Experiment> {
     pub rule: Contrast,
     /// Who gives the weaker answer, if not the model that is told less, and the hash of its file.

@@ -80,7 +80,7 @@ fn peak_of<T>(f: impl FnOnce() -> T) -> (T, f64) {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
     /// Shards at a time.
-    pub shards: usize,
+    shards: usize,
     shard: f64,
     sample: f64,
     once: f64,

@@ -134,10 +134,7 @@ impl<E: Experiment> Prepared<E> {
     ) -> Result<Self> {
         let data = experiment.data()?;
         let process = experiment.method().process(&data.domain.space(), &plan.method)?;
-        let seed = Seed(experiment.seed());
-        let (store, network) = ParamStore::create_on(device, DType::F32, seed, |builder| {
-            experiment.network(builder, &plan.network, &data.domain, &process)
-        })?;
+        let (store, network) = created(&experiment, &plan, &data.domain, &process, device)?;
         if let Some(warm) = warm {
             warm.apply(&store)?;
         }
@@ -193,8 +190,9 @@ impl<E: Experiment> Prepared<E> {
             measured(&self.store, &self.network)?
         } else {
             // What another device composes takes as much on the CPU.
-            let (store, network) = self.twin()?;
-            composing(|| measured(&store, &network))?
+            let Self { experiment, plan, data, process, .. } = self;
+            let (store, network) = created(experiment, plan, &data.domain, process, &Device::Cpu)?;
+            composing(|| measured(&store, &Arc::from(network)))?
         };
         let bytes = |(_, var): (&str, &Var)| var.elem_count() * var.dtype().size_in_bytes();
         let weights: usize = self.store.iter().map(bytes).sum();
@@ -206,15 +204,6 @@ impl<E: Experiment> Prepared<E> {
             1
         };
         cost.with_once(weights * copies).checked(config.batch, config.shards, free)
-    }
-
-    /// The network on the CPU, with weights as in the beginning.
-    fn twin(&self) -> Result<(ParamStore, Arc<dyn Network>)> {
-        let seed = Seed(self.experiment.seed());
-        let (store, network) = ParamStore::create_on(&Device::Cpu, DType::F32, seed, |builder| {
-            self.experiment.network(builder, &self.plan.network, &self.data.domain, &self.process)
-        })?;
-        Ok((store, Arc::from(network)))
     }
 
     fn coupled(&self, source: &Arc<dyn Source>) -> CoupledFeed {
@@ -254,6 +243,20 @@ impl<E: Experiment> Prepared<E> {
         let config = toml::to_string(&self.experiment)?;
         model::write(path, file, &config, &self.data.domain, &provenance)
     }
+}
+
+/// The network of `experiment` on `device`, with the weights that its seed draws.
+fn created<E: Experiment>(
+    experiment: &E,
+    plan: &Plan<E::Network>,
+    domain: &E::Domain,
+    process: &Process,
+    device: &Device,
+) -> Result<(ParamStore, Box<dyn Network>)> {
+    let seed = Seed(experiment.seed());
+    Ok(ParamStore::create_on(device, DType::F32, seed, |builder| {
+        experiment.network(builder, &plan.network, domain, process)
+    })?)
 }
 
 /// Why a run cannot begin is the caller's to mend, and how; all else failed while running.
