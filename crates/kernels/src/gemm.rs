@@ -103,23 +103,40 @@ pub(crate) fn pack<V: Simd>(b: Strided<'_, V::E>, inner: usize, cols: usize, to:
             if here < width {
                 panel.fill(V::E::ZERO);
             }
-            // Four inner indices at a time: a cache line of a transposed matrix serves all of them.
-            let mut k = 0;
-            while k < inner {
-                let ks = 8.min(inner - k);
-                for jj in 0..here {
-                    for kk in k..k + ks {
-                        // SAFETY: inside both by the checks above.
-                        unsafe {
-                            *panel.get_unchecked_mut(kk * width + jj) =
-                                *b.data.get_unchecked(kk * b.row + (j + jj) * b.col);
-                        }
-                    }
+            // Eight inner indices at a time: a cache line of a transposed matrix serves all of them.
+            let whole = inner - inner % 8;
+            // SAFETY: inside both by the checks above.
+            unsafe {
+                let (from, to) = (b.data.as_ptr().add(j * b.col), panel.as_mut_ptr());
+                for k in (0..whole).step_by(8) {
+                    transfer::<_, 8>(b, from.add(k * b.row), to.add(k * width), width, here);
                 }
-                k += ks;
+                for k in whole..inner {
+                    transfer::<_, 1>(b, from.add(k * b.row), to.add(k * width), width, here);
+                }
             }
         }
         j += width;
+    }
+}
+
+/// `K` rows of `cols` elements, from `b` to a panel.
+///
+/// # Safety
+/// `from` must be where so many rows and columns of `b` begin, `to` the same in a panel of this width.
+#[inline(always)]
+unsafe fn transfer<T: Real, const K: usize>(
+    b: Strided<'_, T>,
+    from: *const T,
+    to: *mut T,
+    width: usize,
+    cols: usize,
+) {
+    for col in 0..cols {
+        for k in 0..K {
+            // SAFETY: the caller's.
+            unsafe { *to.add(k * width + col) = *from.add(k * b.row + col * b.col) };
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use langevin_core::rng::ids;
 use langevin_core::{Condition, Network, Purpose, Rng, Seed, State, Times};
 use langevin_crystals::network::{GivenSpecies, Periodic, PeriodicConfig, Told};
 use langevin_crystals::space::CellLaw;
-use langevin_kernels::{AdamW, AdamWParams};
+use langevin_kernels::{AdamW, AdamWParams, sum_in_order};
 use langevin_nn::{Builder, ParamStore, TimeFeaturesConfig};
 use rayon::prelude::*;
 
@@ -86,16 +86,7 @@ impl Setting {
             .into_par_iter()
             .map(|index| self.shard(index))
             .collect::<langevin_core::Result<_>>()?;
-        let mut parts = parts.into_iter();
-        let mut total = parts.next().expect("there are shards");
-        for part in parts {
-            for (sum, grad) in total.iter_mut().zip(part) {
-                *sum = match (sum.take(), grad) {
-                    (Some(a), Some(b)) => Some((a + b)?),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
+        let total = sum_in_order(parts)?;
         adam.step_with(&total, AdamWParams { lr: 1e-4, ..Default::default() }, None, &[])?;
         Ok(())
     }

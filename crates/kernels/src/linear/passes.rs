@@ -153,29 +153,29 @@ pub(crate) fn weight_gradient<T: Real>(s: Sizes, g: &[T], x: &[T], dw: &mut [T])
     if s.rows == 0 {
         dw.fill(T::ZERO);
     }
-    let dw = Shared::new(dw);
-    // A task owns some rows of dw and goes through the whole batch: no partial results to merge.
+    // A task owns some rows of dw: no partial results to merge.
     let strip = if s.outer >= 128 { 64 } else { 32 };
-    for_blocks(s.outer, strip, s.work(), |_, outs| {
-        // SAFETY: strips are disjoint.
-        let dw = unsafe { dw.part(outs.start * s.inner..outs.end * s.inner) };
-        scratch::with(packed_len(SUM_BLOCK.min(s.rows), s.inner), |packed| {
-            for first in (0..s.rows).step_by(SUM_BLOCK) {
-                let rows = SUM_BLOCK.min(s.rows - first);
-                let right = Strided::rows(&x[first * s.inner..], s.inner);
-                dispatch(Pack { b: right, inner: rows, cols: s.inner, to: packed });
+    let dw = Shared::new(dw);
+    scratch::with(packed_len(SUM_BLOCK.min(s.rows), s.inner), |packed| {
+        for first in (0..s.rows).step_by(SUM_BLOCK) {
+            let block = Sizes { rows: SUM_BLOCK.min(s.rows - first), ..s };
+            let right = Strided::rows(&x[first * s.inner..], s.inner);
+            dispatch(Pack { b: right, inner: block.rows, cols: s.inner, to: &mut *packed });
+            let packed = &*packed;
+            for_blocks(s.outer, strip, block.work(), |_, outs| {
                 dispatch(Product {
                     a: Strided::transposed(&g[first * s.outer + outs.start..], s.outer),
                     packed,
-                    c: dw,
+                    // SAFETY: strips are disjoint.
+                    c: unsafe { dw.part(outs.start * s.inner..outs.end * s.inner) },
                     ldc: s.inner,
                     rows: outs.len(),
-                    inner: rows,
+                    inner: block.rows,
                     cols: s.inner,
                     start: if first == 0 { Start::Zero } else { Start::Add },
                 });
-            }
-        });
+            });
+        }
     });
 }
 
