@@ -5,8 +5,9 @@
 
 Data are what the shipped models make. Training begins with the same weights and noise on both devices, so its first step
 tells how far outputs and gradients are apart; samples come from the same noise by a solver without any of its own. What
-a GPU does is first done on the CPU (`--device cpu:composed`). Where there is no GPU, its rows say that they were not
-measured. Only Python's own library is needed.
+a GPU does is first done on the CPU (`--device cpu:composed`). What fewer bits cost is told by training on the same samples
+with the same noise: from scratch, and from a model on that was trained in f32, whose errors are smaller beside rounding. Where there is no
+GPU, its rows say that they were not measured. Only Python's own library is needed.
 """
 
 import argparse
@@ -23,7 +24,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "benches", "peers"))
 import results_file  # noqa: E402
 
-LANGEVIN = os.path.join(ROOT, "target", "release", "langevin-cuda")
+# What a GPU does is done on the CPU by any build: LANGEVIN=target/release/langevin where there is no GPU.
+LANGEVIN = os.environ.get("LANGEVIN", os.path.join(ROOT, "target", "release", "langevin-cuda"))
 UNMEASURED = "not measured"
 # Domain, model, what its samples are called, config of its network, what is asked for.
 DOMAINS = [
@@ -100,10 +102,11 @@ class Pair:
         return langevin(self.domain, "sample", self.model, "--count", count, "--seed", 7, "--out", out, "--force",
                         "--device", device, "--quiet", *self.asked, *more)
 
-    def trained(self, device, data, count):
+    def trained(self, device, data, count, *more, rate=1e-5, precision="f32"):
         config_file, run = self.path("config.toml"), self.path(device)
-        open(config_file, "w").write(config(self.config, data))
-        langevin(self.domain, "train", config_file, "--steps", count, "--out", run, "--force", "--device", device, "--quiet")
+        text = config(self.config, data).replace("rate = 1e-5", f"rate = {rate}")
+        open(config_file, "w").write(text.replace("[train]\n", f'[train]\nprecision = "{precision}"\n'))
+        langevin(self.domain, "train", config_file, "--steps", count, "--out", run, "--force", "--device", device, "--quiet", *more)
         return steps(run)
 
     def drawn(self, device):
@@ -125,6 +128,25 @@ class Pair:
         few, out = 64, self.path("many.extxyz")
         seconds = lambda device, count: self.sample(out, device, count, "--batch", 1024)
         return [count / (seconds(device, few + count) - seconds(device, few)) for device in self.devices]
+
+
+def rounding(work, domain, device, count):
+    """Mean losses of the later half of trainings in each precision, from scratch and going on from a model."""
+    pair = Pair(work, device, domain)
+    data = pair.path("data.extxyz")
+    pair.sample(data, "cpu", 768)
+    pair.trained("cpu", data, 10 * count, rate=5e-4)
+    model = os.path.join(pair.path("cpu"), "model.safetensors")
+    where = "a GPU" if device.startswith("cuda") else "composed on the CPU"
+    later = lambda run: statistics.mean(step["loss"] for step in run[count // 2 :])
+    for way, rate, more in [("from scratch", 5e-4, []), (f"after {10 * count} in f32", 1e-4, ["--from", model])]:
+        losses = {p: later(pair.trained(device, data, count, *more, rate=rate, precision=p)) for p in ("f32", "tf32", "bf16")}
+        for precision in ("tf32", "bf16"):
+            yield {
+                "what": f"{pair.domain}, {count} steps {way}: loss in {precision} above that in f32, {where}",
+                "value": float(f"{100 * (losses[precision] / losses['f32'] - 1):.2g}"), "unit": "%",
+                "peer": f"f32: {losses['f32']:.4g}",
+            }
 
 
 BARS = [
@@ -159,6 +181,7 @@ def rows(work, domain, args, has_gpu):
     yield from parity("a GPU", name, apart)
     yield speed(name, "training", unit, trained)
     yield speed(name, "sampling", unit, pair.sampled(args.count) if has_gpu else None)
+    yield from rounding(work, domain, args.device if has_gpu else "cpu:composed", args.rounded)
 
 
 def main():
@@ -166,6 +189,7 @@ def main():
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--count", type=int, default=2048, help="samples whose rate is measured")
     parser.add_argument("--steps", type=int, default=30, help="training steps whose rate is measured")
+    parser.add_argument("--rounded", type=int, default=60, help="training steps in each precision")
     parser.add_argument("--machine", required=True)
     parser.add_argument("--date", required=True)
     parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "gpu.json"))

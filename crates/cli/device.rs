@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use candle_core::Device;
-use langevin_kernels::compose_everywhere;
+use langevin_kernels::{compose_everywhere, set_precision};
+use langevin_train::PrecisionConfig;
 
 use crate::refused;
 
@@ -31,6 +32,22 @@ impl DeviceOptions {
             }
             DeviceChoice::Cuda(index) => gpu(index),
         }
+    }
+
+    /// The device, on which networks multiply in `precision` from now on, in this whole process.
+    ///
+    /// # Errors
+    /// Those of [`DeviceOptions::open`], or if the device has no such precision.
+    pub fn open_in(&self, precision: PrecisionConfig) -> Result<Device> {
+        if self.device == DeviceChoice::Cpu && precision != PrecisionConfig::F32 {
+            return refused(format!(
+                "[train] precision = {:?}: the CPU works in f32 alone, allowed: f32, or --device cuda; cpu:composed does what a GPU does, slowly",
+                precision.name()
+            ));
+        }
+        let device = self.open()?;
+        set_precision(precision.build());
+        Ok(device)
     }
 }
 

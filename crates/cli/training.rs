@@ -78,7 +78,7 @@ impl TrainOptions {
         // Training checks it again before it writes: this is for those who would wait for their data.
         let folder = RunFolder::new(&self.out);
         folder.check(start).map_err(explained)?;
-        let device = self.device.open()?;
+        let device = self.device.open_in(experiment.train().precision)?;
         let warm = self.from.as_deref().map(WarmStart::read).transpose()?;
         let prepared = pool.install(|| Prepared::new(experiment, plan, warm.as_ref(), &device))?;
         let needed = pool.install(|| prepared.check_memory())?;

@@ -58,6 +58,16 @@ impl Case {
         format!("{}.{kind}", device.replace(':', "_"))
     }
 
+    /// Writes the precision into the config.
+    fn asking_for(&self, precision: &str) {
+        let path = self.path().join("config.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let kept = text.lines().filter(|line| !line.starts_with("precision = "));
+        let text = kept.map(|line| format!("{line}\n")).collect::<String>();
+        let asked = format!("[train]\nprecision = {precision:?}\n");
+        fs::write(path, text.replace("[train]\n", &asked)).unwrap();
+    }
+
     /// Numbers of what the model of `run/` gives on `device`.
     fn drawn(&self, device: &str) -> Vec<f64> {
         let out = self.out(device);
@@ -135,6 +145,42 @@ fn runs_and_models_know_no_device() {
         let apart = apart(&here, &there);
         assert!(apart < 1e-3, "{name}: {apart}");
     }
+}
+
+/// Products of operands of fewer bits are a little off, in the order of their bits: 24, 11, 8.
+#[test]
+fn products_round_as_asked() {
+    for case in Case::all() {
+        case.train("f32", &["--device", OTHER]);
+        let whole = case.steps("f32")[0];
+        let off = ["tf32", "bf16"].map(|precision| {
+            case.asking_for(precision);
+            case.train(precision, &["--device", OTHER, "--steps", "1"]);
+            let first = case.steps(precision)[0];
+            [0, 1].map(|of| (first[of] - whole[of]).abs() / whole[of].abs())
+        });
+        let name = case.domain.0;
+        let ([tf32, bf16], [tf32_gradient, bf16_gradient]) = (off.map(|o| o[0]), off.map(|o| o[1]));
+        assert!(tf32 > 0.0 && tf32 < 1e-2 && tf32 < bf16 && bf16 < 0.05, "{name}: {off:?}");
+        assert!(tf32_gradient < 0.02 && bf16_gradient < 0.1, "{name}: {off:?}");
+    }
+}
+
+/// The kernels of the CPU round nothing, and do not pretend to.
+#[test]
+fn a_precision_that_a_device_lacks_is_refused() {
+    let [case, ..] = Case::all();
+    case.asking_for("bf16");
+    let train = ["train", "config.toml", "--quiet", "--out", "run"];
+    let message = "[train] precision = \"bf16\": the CPU works in f32 alone, allowed: f32, or";
+    case.domain.refused(case.path(), &train, message);
+    assert!(!case.path().join("run").exists());
+    case.asking_for("fp8");
+    case.domain.refused(
+        case.path(),
+        &train,
+        "train.precision: found fp8, allowed: f32, tf32, bf16",
+    );
 }
 
 /// Without a GPU in the program none is taken, and nothing else instead.

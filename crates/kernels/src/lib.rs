@@ -28,6 +28,7 @@ mod norm;
 mod optim;
 mod pair;
 pub mod parallel;
+mod precision;
 mod real;
 pub mod rng;
 mod scratch;
@@ -54,6 +55,7 @@ pub use pair::{
     PairOutput, PairWeights, directed_sums, displacement_sum, displacement_sum_dual, pair_block,
     pair_block_dual, squared_distances, squared_distances_dual,
 };
+pub use precision::{Precision, precision, set_precision, whole_product};
 pub use real::Real;
 pub use segment::{
     Gather, Segments, gather, segment_max, segment_max_dual, segment_mean, segment_softmax,

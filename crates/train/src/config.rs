@@ -1,7 +1,7 @@
 //! The `[train]` section.
 
 use langevin_core::{ConfigError, config::require};
-use langevin_kernels::AdamWParams;
+use langevin_kernels::{AdamWParams, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::{Average, AverageConfig, LearningRate, LearningRateConfig, OptimiserConfig};
@@ -23,6 +23,9 @@ pub struct TrainConfig {
     /// The optimiser; Adam if left out.
     #[serde(default)]
     pub optimiser: OptimiserConfig,
+    /// What networks multiply in: `f32`, or on a GPU `tf32` or `bf16`. Weights are stepped in single precision.
+    #[serde(default, skip_serializing_if = "PrecisionConfig::is_whole")]
+    pub precision: PrecisionConfig,
     /// Largest Euclidean norm of a step's gradient; a longer one is shortened. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -70,6 +73,43 @@ fn eight() -> usize {
 }
 fn hundred() -> u64 {
     100
+}
+
+/// [`Precision`], by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionConfig {
+    /// [`Precision::F32`].
+    #[default]
+    F32,
+    /// [`Precision::Tf32`].
+    Tf32,
+    /// [`Precision::Bf16`].
+    Bf16,
+}
+
+impl PrecisionConfig {
+    /// What it stands for.
+    pub fn build(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Tf32 => Precision::Tf32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// The name in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 impl TrainConfig {
@@ -175,6 +215,16 @@ mod tests {
         assert!(plan.averages().is_empty());
         let written = toml::to_string(plan.config()).unwrap();
         assert_eq!(toml::from_str::<TrainConfig>(&written).unwrap(), *plan.config());
+    }
+
+    #[test]
+    fn precisions_have_the_names_of_configs() {
+        for precision in [PrecisionConfig::F32, PrecisionConfig::Tf32, PrecisionConfig::Bf16] {
+            let config = parse(&format!("precision = {:?}", precision.name()));
+            assert_eq!(config.precision, precision);
+            let written = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<TrainConfig>(&written).unwrap(), config);
+        }
     }
 
     #[test]

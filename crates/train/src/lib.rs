@@ -51,7 +51,7 @@ mod whole_runs;
 pub use average::{Average, AverageConfig, power_exponent};
 pub use bins::{BINS, LossBins, LossSummary, bin_of};
 pub use checkpoint::{CheckpointError, SavedState};
-pub use config::{TrainConfig, TrainPlan};
+pub use config::{PrecisionConfig, TrainConfig, TrainPlan};
 pub use error::TrainError;
 pub use hash::{model_hash, sha256};
 pub use job::{Job, Outcome, Report};

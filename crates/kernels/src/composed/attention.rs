@@ -2,11 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
+use super::product::reduced;
 use super::{softmax, softmax_tangent};
 
 /// `softmax(scale · q kᵀ) v`.
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
-    softmax(&scores(q, k, scale)?)?.matmul(&v.contiguous()?)
+    product(&softmax(&scores(q, k, scale)?)?, v)
 }
 
 /// `dP v + P dv`, `P` being the attention, without a graph.
@@ -18,9 +19,13 @@ pub(crate) fn attention_tangent(
     let [q, k, v, dq, dk, dv] = [q, k, v, dq, dk, dv].map(Tensor::detach);
     let p = softmax(&scores(&q, &k, scale)?)?;
     let dp = softmax_tangent(&p, &(scores(&dq, &k, scale)? + scores(&q, &dk, scale)?)?)?;
-    dp.matmul(&v.contiguous()?)? + p.matmul(&dv.contiguous()?)?
+    product(&dp, &v)? + product(&p, &dv)?
 }
 
 fn scores(q: &Tensor, k: &Tensor, scale: f64) -> Result<Tensor> {
-    q.contiguous()?.matmul(&k.t()?.contiguous()?)? * scale
+    product(q, &k.t()?)? * scale
+}
+
+fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    reduced(&a.contiguous()?, &b.contiguous()?, Tensor::matmul)
 }

@@ -3,12 +3,14 @@
 use candle_core::{Result, Tensor};
 
 use super::along;
+use super::product::reduced;
 use crate::conv::Conv2d;
 
 /// candle's with stride 1, of whose pixels every so many are kept, plus the bias of each channel: its gradient for longer
 /// strides fails where they leave pixels over.
 pub(crate) fn conv2d(x: &Tensor, w: &Tensor, b: &Tensor, conv: Conv2d) -> Result<Tensor> {
-    let mut y = x.contiguous()?.conv2d(&w.contiguous()?, conv.padding, 1, 1, 1)?;
+    let product = |x: &Tensor, w: &Tensor| x.conv2d(w, conv.padding, 1, 1, 1);
+    let mut y = reduced(&x.contiguous()?, &w.contiguous()?, product)?;
     if conv.stride > 1 {
         for axis in [2, 3] {
             y = along(&y, axis, &every(conv.stride, y.dim(axis)?, &y)?)?;

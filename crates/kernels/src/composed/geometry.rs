@@ -55,7 +55,7 @@ pub(crate) fn directed_sums(
     let mut chosen = vec![0f64; axes.len() * count];
     axes.iter().enumerate().for_each(|(s, &axis)| chosen[s * count + axis] = 1.0);
     let chosen = Tensor::from_vec(chosen, (axes.len(), count), scalars.device())?;
-    let along = super::rows_times(directions, &chosen.to_dtype(scalars.dtype())?)?;
+    let along = super::whole_rows_times(directions, &chosen.to_dtype(scalars.dtype())?)?;
     (scalars * along)?.sum(2)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn directed_sums(
 pub(crate) fn along(x: &Tensor, axis: usize, matrix: &Tensor) -> Result<Tensor> {
     let last = x.rank() - 1;
     let rows = x.transpose(axis, last)?.contiguous()?;
-    super::rows_times(&rows, matrix)?.transpose(axis, last)?.contiguous()
+    super::whole_rows_times(&rows, matrix)?.transpose(axis, last)?.contiguous()
 }
 
 /// Nothing where a pair is a point with itself.

@@ -11,6 +11,7 @@ mod linear;
 mod norm;
 mod pair;
 mod pointwise;
+mod product;
 #[cfg(test)]
 mod tests;
 
@@ -54,12 +55,25 @@ pub(crate) fn elsewhere(x: &Tensor) -> bool {
     !x.device().is_cpu() || composes_everywhere()
 }
 
-/// `x wᵀ` of rows `[.., in]` with one matrix `[out, in]`, as one product.
+/// `x wᵀ` of rows `[.., in]` with one matrix `[out, in]` of weights, as one product.
 fn rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    by_rows(x, w, |x, w| product::reduced(x, &w.t()?, Tensor::matmul))
+}
+
+/// As [`rows_times`], whole: of what is no feature of a network, as directions.
+fn whole_rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    by_rows(x, w, |x, w| x.matmul(&w.t()?))
+}
+
+fn by_rows(
+    x: &Tensor,
+    w: &Tensor,
+    product: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
     let (rows, width) = crate::tensor::rows_of(x)?;
     let mut dims = x.dims().to_vec();
     *dims.last_mut().expect("rows have a last axis") = w.dim(0)?;
-    x.reshape((rows, width))?.matmul(&w.t()?)?.reshape(dims)
+    product(&x.reshape((rows, width))?, w)?.reshape(dims)
 }
 
 /// 1 for pairs `[1, n, n, 1]` of two points, 0 on the diagonal.

@@ -1,7 +1,7 @@
 //! Where messages point: displacements and vectors of atoms, odd under inversion.
 
 use candle_core::{Result, Tensor};
-use langevin_kernels::directed_sums;
+use langevin_kernels::{directed_sums, whole_product};
 
 /// Sines that each message scales along each axis: `sin 2πΔ` of all three axes, and its own `sin 4πΔ`.
 pub(super) const DIRECTIONS: usize = 12;
@@ -45,7 +45,7 @@ impl Vectors {
         let Some(u) = &self.u else { return Ok(even.clone()) };
         let (batch, n, _) = u.dims3()?;
         let u = u.reshape((batch * n, self.count, 3))?.transpose(1, 2)?.contiguous()?;
-        let own = self.sines.matmul(&u)?.reshape((batch, n, n, self.count))?;
+        let own = whole_product(&self.sines, &u)?.reshape((batch, n, n, self.count))?;
         let theirs = own.transpose(1, 2)?.contiguous()?;
         Tensor::cat(&[even, &own, &theirs], 3)?.contiguous()
     }

@@ -1,6 +1,7 @@
 //! What a network sees of a pair of atoms in a crystal.
 
 use candle_core::{D, DType, Result, Tensor};
+use langevin_kernels::whole_product;
 use langevin_nn::radial_basis;
 
 use crate::space::CellLaw;
@@ -73,12 +74,12 @@ fn nearest_squared(delta: &Tensor, gram: &Tensor) -> Result<Tensor> {
     let shifts: Vec<f64> = (0..27).flat_map(shift).collect();
     let shifts = Tensor::from_vec(shifts, (27, 3), delta.device())?.to_dtype(delta.dtype())?;
     let rows = delta.reshape((batch, n * n, 3))?;
-    let along = rows.matmul(gram)?;
+    let along = whole_product(&rows, gram)?;
     let own = (&along * &rows)?.sum_keepdim(2)?;
     // (Δ + s) G (Δ + s) = Δ G Δ + 2 (Δ G) s + s G s.
-    let images = shifts.broadcast_left(batch)?.matmul(gram)?;
+    let images = whole_product(&shifts.broadcast_left(batch)?, gram)?;
     let images = (images * shifts.broadcast_left(batch)?)?.sum(2)?.unsqueeze(1)?;
-    let both = (along.matmul(&shifts.t()?.broadcast_left(batch)?)? * 2.0)?;
+    let both = (whole_product(&along, &shifts.t()?.broadcast_left(batch)?)? * 2.0)?;
     let nearest = both.broadcast_add(&images)?.min_keepdim(2)?;
     // Rounding can leave a point a hair below no distance from itself.
     ((own + nearest)?.relu()?).reshape((batch, n, n, 1))
@@ -104,17 +105,17 @@ pub(super) fn gram(cells: &Tensor, law: &CellLaw, atoms: usize) -> Result<Tensor
     let sum = |j: usize| (0..6).map(|i| base[i] * BASIS[i][j]).sum::<f64>();
     let rows = (0..6).flat_map(|i| BASIS[i].map(|x| x * law.deviation[i]));
     let (rows, mean) = (tensor(rows.collect(), &[6, 9])?, tensor((0..9).map(sum).collect(), &[9])?);
-    let s = cells.matmul(&rows)?.broadcast_add(&mean)?.reshape((batch, 3, 3))?;
+    let s = whole_product(cells, &rows)?.broadcast_add(&mean)?.reshape((batch, 3, 3))?;
     // exp by Taylor's series of 2 S/2⁶, then six squarings: below 1e-9 for cells of edges up to 50 Å.
     let x = (s * (2.0 / 64.0))?;
     let unit = Tensor::eye(3, DType::F32, cells.device())?.to_dtype(cells.dtype())?;
     let unit = unit.broadcast_left(batch)?.contiguous()?;
     let mut exp = unit.clone();
     for order in (1..=6).rev() {
-        exp = (&unit + (x.matmul(&exp)? / f64::from(order))?)?;
+        exp = (&unit + (whole_product(&x, &exp)? / f64::from(order))?)?;
     }
     for _ in 0..6 {
-        exp = exp.matmul(&exp)?;
+        exp = whole_product(&exp, &exp)?;
     }
     Ok(exp)
 }
