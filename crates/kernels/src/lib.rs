@@ -16,6 +16,7 @@
 pub mod activation;
 mod along;
 mod attention;
+mod backward;
 mod composed;
 mod conv;
 #[cfg(any(test, feature = "cuda"))]
@@ -28,6 +29,7 @@ mod norm;
 mod optim;
 mod pair;
 pub mod parallel;
+mod points;
 mod precision;
 mod real;
 pub mod rng;
@@ -41,6 +43,7 @@ mod testing;
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
 pub use along::{SparseRows, along};
 pub use attention::{attention, attention_dual};
+pub use backward::backward;
 pub use composed::{compose_everywhere, composes_everywhere, composing};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
@@ -55,6 +58,7 @@ pub use pair::{
     PairOutput, PairWeights, directed_sums, displacement_sum, displacement_sum_dual, pair_block,
     pair_block_dual, squared_distances, squared_distances_dual,
 };
+pub use points::{mean_over_points, to_points};
 pub use precision::{Precision, precision, set_precision, whole_product};
 pub use real::Real;
 pub use segment::{

@@ -11,15 +11,6 @@ pub fn one_hot(classes: &Tensor, count: usize, dtype: DType) -> Result<Tensor> {
     classes.unsqueeze(D::Minus1)?.broadcast_eq(&all)?.to_dtype(dtype)
 }
 
-/// Features of samples `[B, width]`, the same for all of their points: `[B, n, width]`.
-///
-/// # Errors
-/// If `features` do not have two axes.
-pub fn to_points(features: &Tensor, points: usize) -> Result<Tensor> {
-    let (batch, width) = features.dims2()?;
-    features.unsqueeze(1)?.broadcast_as((batch, points, width))?.contiguous()
-}
-
 /// What is taken off a radial function, so that far from its centre it is 0 and no subnormal number: a product with one of
 /// those takes a processor a hundred times as long.
 const NOTHING: f64 = 1e-30;

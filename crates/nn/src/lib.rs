@@ -26,7 +26,7 @@ pub use attention::Attention;
 pub use conv::Conv2d;
 pub use error::NnError;
 pub use init::Init;
-pub use inputs::{one_hot, radial_basis, to_points};
+pub use inputs::{one_hot, radial_basis};
 pub use layer::Layer;
 pub use linear::Linear;
 pub use mlp::{ActivationKind, Mlp, MlpConfig};

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use langevin_core::{Purpose, Result};
-use langevin_kernels::sum_in_order;
+use langevin_kernels::{backward, sum_in_order};
 use rayon::prelude::*;
 
 use crate::prefetch::{Layout, Shards};
@@ -88,7 +88,7 @@ pub(crate) fn shard_gradient(
     // A loss that is not finite ends training before the update: its gradient is not needed.
     if losses.iter().all(|loss| loss.is_finite()) {
         let samples = (layout.shards * layout.samples) as f64;
-        let mut store = found.per_sample.sum_all()?.affine(1.0 / samples, 0.0)?.backward()?;
+        let mut store = backward(&found.per_sample.sum_all()?.affine(1.0 / samples, 0.0)?)?;
         let there =
             |var: &Var| store.remove(var).map(|grad| grad.to_device(&Device::Cpu)).transpose();
         grads = vars.iter().map(there).collect::<candle_core::Result<_>>()?;

@@ -12,7 +12,7 @@ use langevin_core::rng::ids;
 use langevin_core::{Condition, Network, Purpose, Rng, Seed, State, Times};
 use langevin_crystals::network::{GivenSpecies, Periodic, PeriodicConfig, Told};
 use langevin_crystals::space::CellLaw;
-use langevin_kernels::{AdamW, AdamWParams, sum_in_order};
+use langevin_kernels::{AdamW, AdamWParams, backward, sum_in_order};
 use langevin_nn::{Builder, ParamStore, TimeFeaturesConfig};
 use rayon::prelude::*;
 
@@ -77,7 +77,7 @@ impl Setting {
         let square = |part: usize| -> candle_core::Result<Tensor> {
             (answer.part(part) - end.part(part))?.sqr()?.mean_all()
         };
-        let mut grads = (square(0)? + square(1)?)?.backward()?;
+        let mut grads = backward(&(square(0)? + square(1)?)?)?;
         Ok(self.vars.iter().map(|var| grads.remove(var)).collect())
     }
 

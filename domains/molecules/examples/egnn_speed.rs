@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Tensor, Var};
 use edm::Edm;
-use langevin_kernels::{AdamW, AdamWParams, sum_in_order};
+use langevin_kernels::{AdamW, AdamWParams, backward, sum_in_order};
 use rayon::prelude::*;
 
 #[global_allocator]
@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 fn shard(edm: &Edm, vars: &[Var], index: usize) -> langevin_core::Result<Vec<Option<Tensor>>> {
     let count = BATCH / SHARDS;
     let answer = edm.answer(index * count, count)?;
-    let mut grads = edm.loss(&answer, index * count)?.backward()?;
+    let mut grads = backward(&edm.loss(&answer, index * count)?)?;
     Ok(vars.iter().map(|var| grads.remove(var)).collect())
 }
 

@@ -2,6 +2,7 @@
 
 use super::passes::{Multiply, Sizes, column_sums, forward, input_gradient, weight_gradient};
 use crate::activation::Activation;
+use crate::backward::given;
 use crate::composed;
 use crate::isa::dispatch;
 use crate::parallel::{Shared, for_blocks, unwritten};
@@ -206,17 +207,18 @@ impl<T: Real> Affine<T> {
             // SAFETY: the product writes every element.
             let mut dx = unsafe { unwritten(s.rows * s.inner) };
             input_gradient(s, g, wv.slice()?, &mut dx);
-            tensor(dx, x.shape())
+            given(x, tensor(dx, x.shape())?)
         });
         let dw = wants_gradient(w).then(|| {
             // SAFETY: the product writes every element.
             let mut dw = unsafe { unwritten(s.outer * s.inner) };
             weight_gradient(s, g, xv.slice()?, &mut dw);
-            tensor(dw, w.shape())
+            given(w, tensor(dw, w.shape())?)
         });
-        let db =
-            b.filter(|b| wants_gradient(b)).map(|b| tensor(column_sums(g, s.outer), b.shape()));
-        Ok([dx.transpose()?, dw.transpose()?, db.transpose()?])
+        let db = b
+            .filter(|b| wants_gradient(b))
+            .map(|b| given(b, tensor(column_sums(g, s.outer), b.shape())?));
+        Ok([dx.transpose()?.flatten(), dw.transpose()?.flatten(), db.transpose()?.flatten()])
     }
 }
 

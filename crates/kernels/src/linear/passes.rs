@@ -179,18 +179,18 @@ pub(crate) fn weight_gradient<T: Real>(s: Sizes, g: &[T], x: &[T], dw: &mut [T])
     });
 }
 
-/// Sums over the rows of a block.
-struct BlockSums<'a, T> {
-    g: &'a [T],
-    cols: usize,
-    out: &'a mut [T],
+/// Sums over rows, in their order.
+pub(crate) struct RowSums<'a, T> {
+    pub(crate) g: &'a [T],
+    pub(crate) cols: usize,
+    pub(crate) out: &'a mut [T],
 }
 
-impl<T: Real> Kernel<T> for BlockSums<'_, T> {
+impl<T: Real> Kernel<T> for RowSums<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<V: Simd<E = T>>(self) {
-        let rows = self.g.len() / self.cols;
+        let rows = self.g.len() / self.cols.max(1);
         // Four vectors side by side: one cache line after the other, four independent sums.
         let mut j = 0;
         while j + 4 * V::LANES <= self.cols {
@@ -229,7 +229,7 @@ pub(crate) fn column_sums<T: Real>(g: &[T], cols: usize) -> Vec<T> {
     let rows = g.len() / cols.max(1);
     let blocks = map_blocks(rows, SUM_BLOCK, g.len(), |_, rows| {
         let mut out = vec![T::ZERO; cols];
-        dispatch(BlockSums { g: &g[rows.start * cols..rows.end * cols], cols, out: &mut out });
+        dispatch(RowSums { g: &g[rows.start * cols..rows.end * cols], cols, out: &mut out });
         out
     });
     merge(blocks, cols)

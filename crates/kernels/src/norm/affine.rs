@@ -2,6 +2,7 @@
 
 use super::softmax::block_rows;
 use crate::activation::{each_vector, load, store};
+use crate::backward::given;
 use crate::composed;
 use crate::isa::{Kernel, dispatch};
 use crate::linear::passes::merge;
@@ -335,8 +336,8 @@ impl CustomOp3 for Norm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = by_dtype!(x.dtype(), adjoint(*self, x, w, &grad.contiguous()?))?;
-        let wanted = |t: &Tensor, grad| wants_gradient(t).then_some(grad);
-        Ok((wanted(x, dx), wanted(w, dw), wanted(b, db)))
+        let wanted = |t: &Tensor, grad| if wants_gradient(t) { given(t, grad) } else { Ok(None) };
+        Ok((wanted(x, dx)?, wanted(w, dw)?, wanted(b, db)?))
     }
 }
 

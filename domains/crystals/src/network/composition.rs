@@ -1,8 +1,8 @@
 //! What a crystal is made of, seen as a whole: features of its composition alone.
 
 use candle_core::{DType, Result, Tensor};
-use langevin_kernels::Activation;
-use langevin_nn::{Builder, Layer, Linear, one_hot, to_points};
+use langevin_kernels::{Activation, mean_over_points, to_points};
+use langevin_nn::{Builder, Layer, Linear, one_hot};
 
 /// Numbers of an atom that tell how its element shares in the crystal.
 const NUMBERS: usize = 4;
@@ -58,11 +58,11 @@ impl Composition {
         let counts = kinds.broadcast_mul(&kinds.sum_keepdim(1)?)?.sum_keepdim(2)?;
         let atoms = Tensor::cat(&[&kinds, &numbers(&counts)?], 2)?;
         let a = through(&self.atoms, &atoms)?;
-        let others = to_points(&a.mean(1)?, n)?;
+        let others = to_points(&mean_over_points(&a)?, n)?;
         let b = through(&self.among_others, &Tensor::cat(&[&a, &others], 2)?)?;
         let once = counts.recip()?;
         let over_elements = b.broadcast_mul(&once)?.sum(1)?.broadcast_div(&once.sum(1)?)?;
-        through(&self.whole, &Tensor::cat(&[&b.mean(1)?, &over_elements], 1)?)
+        through(&self.whole, &Tensor::cat(&[&mean_over_points(&b)?, &over_elements], 1)?)
     }
 }
 

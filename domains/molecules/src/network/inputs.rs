@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use langevin_core::{Condition, Times};
-use langevin_nn::{TimeFeatures, to_points};
+use langevin_kernels::to_points;
+use langevin_nn::TimeFeatures;
 
 /// Features of the time and the condition, the same for all atoms of a sample: `[B, n, width]`.
 pub(super) fn shared(

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use langevin_core::tensor::log_softmax;
 use langevin_core::{Condition, Error, Network, Result, State, Times};
-use langevin_kernels::Activation;
+use langevin_kernels::{Activation, mean_over_points};
 use langevin_nn::{Builder, Layer, Linear};
 
 use super::trunk::Trunk;
@@ -64,7 +64,7 @@ impl Network for PropertyNetwork {
         let h = self.trunk.see(&molecule.to_dtype(self.dtype())?, t, &values)?.h;
         let over_atoms = |x: &Tensor| -> Result<Tensor> { Ok(x.transpose(1, 2)?.contiguous()?) };
         let weights = over_atoms(&log_softmax(&over_atoms(&self.attend.forward(&h)?)?)?)?.exp()?;
-        let pooled = [h.mean(1)?, (weights * h)?.sum(1)?];
+        let pooled = [mean_over_points(&h)?, (weights * h)?.sum(1)?];
         let pooled = self.gather.forward(&Tensor::cat(&pooled, 1)?)?;
         Ok(State::single(self.read.forward(&pooled)?))
     }

@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Tensor};
 use langevin_core::{Condition, State, Times};
-use langevin_kernels::{Activation, displacement_sum, squared_distances};
+use langevin_kernels::{Activation, displacement_sum, squared_distances, to_points};
 use langevin_nn::{
     Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
-    TimeFeatures, one_hot, radial_basis, to_points,
+    TimeFeatures, one_hot, radial_basis,
 };
 
 use super::{ScalarVectorConfig, Told};
@@ -170,7 +170,7 @@ impl Trunk {
             pairs.extend(recalled_basis.clone());
             let mut seen = block.norm.forward(&h)?;
             if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
-                seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
+                seen = (seen + to_points(&layer.forward(asked)?, n)?)?;
             }
             let messages = block.pair.forward(&seen, &Tensor::cat(&pairs, 3)?.contiguous()?)?;
             let (Some(sum), Some(heads)) = (messages.sum, messages.head) else {

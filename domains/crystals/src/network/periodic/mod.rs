@@ -6,10 +6,10 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use langevin_core::{Condition, Network, State, Times};
-use langevin_kernels::Activation;
+use langevin_kernels::{Activation, mean_over_points, to_points};
 use langevin_nn::{
     Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
-    TimeFeatures, one_hot, to_points,
+    TimeFeatures, one_hot,
 };
 
 use super::composition::Composition;
@@ -207,10 +207,10 @@ impl Network for Periodic {
         for (i, block) in self.blocks.iter().enumerate() {
             let mut seen = block.norm.forward(&h)?;
             if let (Some(layer), Some(asked)) = (&block.condition, &asked) {
-                seen = seen.broadcast_add(&layer.forward(&asked.unsqueeze(1)?)?)?;
+                seen = (seen + to_points(&layer.forward(asked)?, n)?)?;
             }
             if let (Some(layer), Some(composition)) = (&block.composition, &composition) {
-                seen = seen.broadcast_add(&layer.forward(&composition.unsqueeze(1)?)?)?;
+                seen = (seen + to_points(&layer.forward(composition)?, n)?)?;
             }
             let messages = block.pair.forward(&seen, &vectors.beside(&even)?)?;
             let (Some(sum), Some(head)) = (messages.sum, messages.head) else {
@@ -233,7 +233,7 @@ impl Network for Periodic {
         }
         let h = self.norm.forward(&h)?;
         let moved = displacements(&sums.expect("there is a layer"))?;
-        let mut whole = h.mean(1)?;
+        let mut whole = mean_over_points(&h)?;
         if let (Some(layer), Some(composition)) = (&self.cell_composition, &composition) {
             whole = (whole + layer.forward(composition)?)?;
         }

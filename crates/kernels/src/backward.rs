@@ -1,0 +1,111 @@
+//! Gradients of a loss, those of variables without detours.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use candle_core::backprop::GradStore;
+use candle_core::{Result, Tensor, TensorId};
+
+/// Gradients that operations gave straight to their variables.
+type Leaves = HashMap<TensorId, Tensor>;
+
+thread_local! {
+    /// Of the backward passes that this thread is in: a task that the pool runs in the middle of one may begin another.
+    static OPEN: RefCell<Vec<Leaves>> = const { RefCell::new(Vec::new()) };
+}
+
+/// candle's `backward`, with the same gradients.
+///
+/// candle makes zeros for each gradient and adds it to them. Operations of this crate pass gradients of variables, most
+/// of what a small batch computes, around it.
+///
+/// # Errors
+/// Those of the operations.
+pub fn backward(loss: &Tensor) -> Result<GradStore> {
+    let open = Open::new();
+    let store = loss.backward();
+    let leaves = open.close();
+    let mut store = store?;
+    for (id, grad) in leaves {
+        let grad = store.get_id(id).map_or_else(|| Ok(grad.clone()), |other| other + &grad)?;
+        store.insert_id(id, grad);
+    }
+    Ok(store)
+}
+
+/// What an operation answers for its input `x`: nothing if `x` is a variable in [`backward`], which has the gradient.
+pub(crate) fn given(x: &Tensor, grad: Tensor) -> Result<Option<Tensor>> {
+    if !x.is_variable() {
+        return Ok(Some(grad));
+    }
+    OPEN.with_borrow_mut(|open| {
+        let Some(leaves) = open.last_mut() else { return Ok(Some(grad)) };
+        let sum = leaves.remove(&x.id()).map_or_else(|| Ok(grad.clone()), |before| before + &grad);
+        leaves.insert(x.id(), sum?);
+        Ok(None)
+    })
+}
+
+/// A pass that is open until it is closed or, on a panic, dropped.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        OPEN.with_borrow_mut(|open| open.push(Leaves::new()));
+        Self
+    }
+
+    fn close(self) -> Leaves {
+        OPEN.with_borrow_mut(|open| open.last_mut().map(std::mem::take)).unwrap_or_default()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        OPEN.with_borrow_mut(Vec::pop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+    use crate::{layer_norm, linear};
+    use candle_core::Var;
+
+    /// Weights used twice, by operations of this crate and by candle's, and a variable that is an input.
+    #[test]
+    fn gradients_are_candles() {
+        let shapes: [&[usize]; 4] = [&[6, 5], &[5, 5], &[5], &[5]];
+        let vars: Vec<Var> = shapes
+            .iter()
+            .zip(1..)
+            .map(|(shape, seed)| Var::from_tensor(&normal::<f64>(seed, shape)).unwrap())
+            .collect();
+        let [x, w, b, scale] = &vars[..] else { unreachable!() };
+        let loss = || {
+            let y = linear(x, w, Some(b)).unwrap();
+            let y = layer_norm(&y, Some(scale), Some(b), 1e-5).unwrap();
+            let y = linear(&y, w, None).unwrap().broadcast_mul(scale).unwrap();
+            (y.sqr().unwrap().sum_all().unwrap() + w.sqr().unwrap().sum_all().unwrap()).unwrap()
+        };
+        let (ours, candles) = (backward(&loss()).unwrap(), loss().backward().unwrap());
+        for (i, var) in vars.iter().enumerate() {
+            let (a, b) = (ours.get(var).unwrap(), candles.get(var).unwrap());
+            assert_close(&format!("gradient {i}"), a, b, 1e-12);
+        }
+        OPEN.with_borrow(|open| assert!(open.is_empty()));
+    }
+
+    #[test]
+    fn a_failed_pass_leaves_nothing_open() {
+        let x = Var::from_tensor(&normal::<f32>(1, &[3])).unwrap();
+        let failed = std::panic::catch_unwind(|| {
+            let _open = Open::new();
+            panic!("in an operation");
+        });
+        assert!(failed.is_err());
+        OPEN.with_borrow(|open| assert!(open.is_empty()));
+        assert!(backward(&x.sqr().unwrap().sum_all().unwrap()).is_ok());
+    }
+}
