@@ -189,7 +189,7 @@ impl<E: Experiment> Prepared<E> {
         let cost = if self.device.is_cpu() {
             measured(&self.store, &self.network)?
         } else {
-            // What another device composes takes as much on the CPU.
+            // What another device composes takes as much on the CPU, less in fewer bits, which the CPU imitates.
             let Self { experiment, plan, data, process, .. } = self;
             let (store, network) = created(experiment, plan, &data.domain, process, &Device::Cpu)?;
             composing(|| measured(&store, &Arc::from(network)))?

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result};
-use candle_core::Device;
 use langevin_core::{ConfigError, Seed};
 use langevin_points::metrics::mean_and_sd;
 use langevin_report::results::{Results, Row, is_day};
@@ -16,6 +15,7 @@ use super::ends::Ends;
 use super::evaluate::{self, evaluate};
 use super::experiment::PointsExperiment;
 use crate::config_file::{self, ConfigFileError};
+use crate::device::DeviceOptions;
 use crate::experiment::Experiment;
 use crate::options::RunOptions;
 use crate::training::Prepared;
@@ -172,8 +172,9 @@ fn name(path: &Path) -> String {
 fn run_one(experiment: &PointsExperiment, seed: u64, count: usize) -> Result<Numbers> {
     let experiment = PointsExperiment { seed, ..experiment.clone() };
     let plan = experiment.plan().map_err(bad_input)?;
+    let device = DeviceOptions::default().open_in(experiment.train().precision)?;
     let ends = Ends::load(&experiment)?;
-    let prepared = Prepared::new(experiment, plan, None, &Device::Cpu)?;
+    let prepared = Prepared::new(experiment, plan, None, &device)?;
     let report = prepared.train(None, &Stop::never(), &mut Quiet)?;
     let weights = ModelFile { tensors: report.weights, ..ModelFile::default() };
     let trained = prepared.trained(weights)?;

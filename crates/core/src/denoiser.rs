@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Tensor, Var};
+use langevin_kernels::backward;
 
 use crate::{Estimate, Result, State, Times};
 
@@ -132,7 +133,7 @@ pub fn vjp(
                 total = Some(total.map_or(Ok(inner.clone()), |sum| sum + &inner)?);
             }
         }
-        let gradients = total.map(|total| total.backward()).transpose()?;
+        let gradients = total.map(|total| backward(&total)).transpose()?;
         let pullback = |(part, var): (&Tensor, &Option<Var>)| -> Result<Tensor> {
             let gradient = var.as_ref().and_then(|var| gradients.as_ref()?.get(var.as_tensor()));
             Ok(gradient.map_or_else(|| part.zeros_like(), |g| Ok(g.clone()))?)

@@ -14,10 +14,10 @@ thread_local! {
     static OPEN: RefCell<Vec<Leaves>> = const { RefCell::new(Vec::new()) };
 }
 
-/// candle's `backward`, with the same gradients.
+/// candle's `backward`, with the same gradients but for the order of sums.
 ///
-/// candle makes zeros for each gradient and adds it to them. Operations of this crate pass gradients of variables, most
-/// of what a small batch computes, around it.
+/// candle makes zeros for each gradient and adds it to them. Affine layers and norms pass gradients of their weights,
+/// most of what a small batch computes, around it.
 ///
 /// # Errors
 /// Those of the operations.
@@ -34,16 +34,17 @@ pub fn backward(loss: &Tensor) -> Result<GradStore> {
 }
 
 /// What an operation answers for its input `x`: nothing if `x` is a variable in [`backward`], which has the gradient.
+///
+/// The innermost pass of this thread takes it to be its own: passes within one of these must not be candle's.
 pub(crate) fn given(x: &Tensor, grad: Tensor) -> Result<Option<Tensor>> {
     if !x.is_variable() {
         return Ok(Some(grad));
     }
-    OPEN.with_borrow_mut(|open| {
-        let Some(leaves) = open.last_mut() else { return Ok(Some(grad)) };
-        let sum = leaves.remove(&x.id()).map_or_else(|| Ok(grad.clone()), |before| before + &grad);
-        leaves.insert(x.id(), sum?);
-        Ok(None)
-    })
+    let before = OPEN.with_borrow_mut(|open| open.last_mut().map(|leaves| leaves.remove(&x.id())));
+    let Some(before) = before else { return Ok(Some(grad)) };
+    let sum = before.map_or_else(|| Ok(grad.clone()), |before| before + &grad)?;
+    OPEN.with_borrow_mut(|open| open.last_mut().map(|leaves| leaves.insert(x.id(), sum)));
+    Ok(None)
 }
 
 /// A pass that is open until it is closed or, on a panic, dropped.
@@ -95,6 +96,25 @@ mod tests {
             assert_close(&format!("gradient {i}"), a, b, 1e-12);
         }
         OPEN.with_borrow(|open| assert!(open.is_empty()));
+        // In a pass candle is not given them.
+        let pass = Open::new();
+        let y = linear(x, w, Some(b)).unwrap();
+        assert!(y.sum_all().unwrap().backward().unwrap().get(w).is_none());
+        assert_eq!(pass.close().len(), 3);
+    }
+
+    /// A pass within a pass, as of a task that the pool runs in the middle, has gradients of its own.
+    #[test]
+    fn passes_within_passes_are_their_own() {
+        let x = Var::from_tensor(&normal::<f64>(1, &[4, 3])).unwrap();
+        let w = Var::from_tensor(&normal::<f64>(2, &[2, 3])).unwrap();
+        let loss = || linear(&x, &w, None).unwrap().sqr().unwrap().sum_all().unwrap();
+        let outer = Open::new();
+        let y = loss();
+        let inner = backward(&y).unwrap();
+        assert!(outer.close().is_empty());
+        let plain = loss().backward().unwrap();
+        assert_close("inner", inner.get(&w).unwrap(), plain.get(&w).unwrap(), 1e-14);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor};
 
 use super::of_two;
+use crate::precision::whole_product;
 
 /// `x_i − x_j`, `[B, n, n, D]`.
 fn differences(x: &Tensor) -> Result<Tensor> {
@@ -55,7 +56,9 @@ pub(crate) fn directed_sums(
     let mut chosen = vec![0f64; axes.len() * count];
     axes.iter().enumerate().for_each(|(s, &axis)| chosen[s * count + axis] = 1.0);
     let chosen = Tensor::from_vec(chosen, (axes.len(), count), scalars.device())?;
-    let along = super::whole_rows_times(directions, &chosen.to_dtype(scalars.dtype())?)?;
+    let along = super::by_rows(directions, &chosen.to_dtype(scalars.dtype())?, |x, w| {
+        whole_product(x, &w.t()?)
+    })?;
     (scalars * along)?.sum(2)
 }
 

@@ -60,7 +60,7 @@ fn rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     by_rows(x, w, |x, w| product::reduced(x, &w.t()?, Tensor::matmul))
 }
 
-/// As [`rows_times`], whole: of what is no feature of a network, as directions.
+/// As [`rows_times`], whole but on a GPU in TF32, which rounds all its products: of what is no feature of a network.
 fn whole_rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     by_rows(x, w, |x, w| x.matmul(&w.t()?))
 }

@@ -162,7 +162,7 @@ pub(crate) fn weight_gradient<T: Real>(s: Sizes, g: &[T], x: &[T], dw: &mut [T])
             let right = Strided::rows(&x[first * s.inner..], s.inner);
             dispatch(Pack { b: right, inner: block.rows, cols: s.inner, to: &mut *packed });
             let packed = &*packed;
-            for_blocks(s.outer, strip, block.work(), |_, outs| {
+            for_blocks(s.outer, strip, s.work(), |_, outs| {
                 dispatch(Product {
                     a: Strided::transposed(&g[first * s.outer + outs.start..], s.outer),
                     packed,
@@ -190,6 +190,7 @@ impl<T: Real> Kernel<T> for RowSums<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<V: Simd<E = T>>(self) {
+        assert!(self.out.len() >= self.cols, "sums do not fit");
         let rows = self.g.len() / self.cols.max(1);
         // Four vectors side by side: one cache line after the other, four independent sums.
         let mut j = 0;

@@ -4,6 +4,7 @@ use candle_core::{Tensor, Var};
 use langevin_core::tensor::sum_per_sample;
 use langevin_core::time::column;
 use langevin_core::{Result, State};
+use langevin_kernels::backward;
 
 use super::tilted::chosen;
 
@@ -73,7 +74,7 @@ impl Cost {
         let vars = vars.collect::<candle_core::Result<Vec<Var>>>()?;
         let shown = State::new(vars.iter().map(|var| var.as_tensor().clone()).collect());
         let misfit = (sum_per_sample(&residuals(&shown)?.sqr()?)? * 0.5)?;
-        let gradients = misfit.sum_all()?.backward()?;
+        let gradients = backward(&misfit.sum_all()?)?;
         let (mut prior, mut gradient) = (vec![0.0; x.samples()?], Vec::new());
         for ((var, part), from) in vars.iter().zip(x.parts()).zip(x_1.parts()) {
             let off = (part - from)?;

@@ -6,7 +6,7 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use langevin_core::{Condition, Network, State, Times};
-use langevin_kernels::{Activation, mean_over_points, to_points};
+use langevin_kernels::{Activation, mean_over_points, to_points, whole_product};
 use langevin_nn::{
     Builder, Init, Layer, LayerNorm, Linear, PairHead, PairLayer, PairOptions, PairSum,
     TimeFeatures, one_hot,
@@ -241,7 +241,7 @@ impl Network for Periodic {
         let cell = (cell + out.forward(&hidden.forward(&whole)?)?)?;
         let logits = match (&self.species, copied) {
             (Some(layer), Some(weights)) => {
-                (layer.forward(&h)? + weights.contiguous()?.matmul(&species)?)?
+                (layer.forward(&h)? + whole_product(&weights.contiguous()?, &species)?)?
             }
             (Some(layer), None) => layer.forward(&h)?,
             (None, _) => Tensor::zeros((batch, n, elements), self.dtype, coords.device())?,
