@@ -20,7 +20,7 @@ pub fn mean_over_points(x: &Tensor) -> Result<Tensor> {
     let (_, n, _) = x.dims3()?;
     same_dtype(x, x)?;
     if composed::elsewhere(x) {
-        return x.mean(1);
+        return composed::mean_over_points(x);
     }
     x.contiguous()?.apply_op1(Sum)? / n as f64
 }
@@ -33,10 +33,10 @@ pub fn mean_over_points(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If `x` has other axes, or is not f32 or f64.
 pub fn to_points(x: &Tensor, points: usize) -> Result<Tensor> {
-    let (batch, d) = x.dims2()?;
+    x.dims2()?;
     same_dtype(x, x)?;
     if composed::elsewhere(x) {
-        return x.unsqueeze(1)?.broadcast_as((batch, points, d))?.contiguous();
+        return composed::to_points(x, points);
     }
     x.contiguous()?.apply_op1(Spread { points })
 }

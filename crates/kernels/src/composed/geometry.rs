@@ -1,4 +1,4 @@
-//! Differences of points, directions of pairs, and sparse matrices along an axis.
+//! Differences and means of points, directions of pairs, and sparse matrices along an axis.
 
 use candle_core::{D, Result, Tensor};
 
@@ -67,6 +67,17 @@ pub(crate) fn along(x: &Tensor, axis: usize, matrix: &Tensor) -> Result<Tensor> 
     let last = x.rank() - 1;
     let rows = x.transpose(axis, last)?.contiguous()?;
     super::whole_rows_times(&rows, matrix)?.transpose(axis, last)?.contiguous()
+}
+
+/// `Σ_i x_bi/n`.
+pub(crate) fn mean_over_points(x: &Tensor) -> Result<Tensor> {
+    x.mean(1)
+}
+
+/// `y_bi = x_b`.
+pub(crate) fn to_points(x: &Tensor, points: usize) -> Result<Tensor> {
+    let (batch, d) = x.dims2()?;
+    x.unsqueeze(1)?.broadcast_as((batch, points, d))?.contiguous()
 }
 
 /// Nothing where a pair is a point with itself.

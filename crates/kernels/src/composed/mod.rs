@@ -18,8 +18,8 @@ mod tests;
 pub(crate) use attention::{attention, attention_tangent};
 pub(crate) use conv::conv2d;
 pub(crate) use geometry::{
-    along, directed_sums, displacement_sum, displacement_tangent, squared_distances,
-    squared_distances_tangent,
+    along, directed_sums, displacement_sum, displacement_tangent, mean_over_points,
+    squared_distances, squared_distances_tangent, to_points,
 };
 pub(crate) use linear::{linear_act, linear_tangent};
 pub(crate) use norm::{layer_or_rms_norm, norm_tangent, softmax, softmax_tangent};

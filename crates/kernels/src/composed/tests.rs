@@ -54,6 +54,12 @@ fn pointwise_functions() {
 }
 
 #[test]
+fn features_of_points() {
+    same(&[&[3, 5, 7]], |x| mean_over_points(&x[0]), |x| crate::mean_over_points(&x[0]));
+    same(&[&[3, 7]], |x| to_points(&x[0], 5), |x| crate::to_points(&x[0], 5));
+}
+
+#[test]
 fn affine_layers_and_norms() {
     let shapes: [&[usize]; 3] = [&[2, 3, 5], &[4, 5], &[4]];
     let [x, dx] = [1, 2].map(|seed| normal::<f64>(seed, &[2, 3, 5]));
