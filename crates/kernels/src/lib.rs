@@ -39,6 +39,7 @@ mod simd;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod twins;
 
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
 pub use along::{SparseRows, along};

@@ -4,6 +4,7 @@ use candle_core::{D, Result, Tensor};
 
 use super::of_two;
 use crate::precision::whole_product;
+use crate::twins;
 
 /// `x_i − x_j`, `[B, n, n, D]`.
 fn differences(x: &Tensor) -> Result<Tensor> {
@@ -12,17 +13,26 @@ fn differences(x: &Tensor) -> Result<Tensor> {
 
 /// `|x_i − x_j|²`, `[B, n, n, 1]`.
 pub(crate) fn squared_distances(x: &Tensor) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::squared_distances(x);
+    }
     differences(x)?.sqr()?.sum_keepdim(D::Minus1)
 }
 
 /// `2 (x_i − x_j) · (dx_i − dx_j)`, without a graph.
 pub(crate) fn squared_distances_tangent(x: &Tensor, dx: &Tensor) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::squared_distances_tangent(x, dx);
+    }
     let products = (differences(&x.detach())? * differences(&dx.detach())?)?;
     products.sum_keepdim(D::Minus1)? * 2.0
 }
 
 /// `Σ_{j ≠ i} φ_ij (x_i − x_j) / (√(d²_ij + eps) + offset)`.
 pub(crate) fn displacement_sum(x: &Tensor, phi: &Tensor, offset: f64, eps: f64) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::displacement_sum(x, phi, offset, eps);
+    }
     let difference = differences(x)?;
     let length = (difference.sqr()?.sum_keepdim(D::Minus1)? + eps)?.sqrt()?;
     let weight = (phi / (length + offset)?)?;
@@ -36,6 +46,9 @@ pub(crate) fn displacement_tangent(
     offset: f64,
     eps: f64,
 ) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::displacement_tangent((x, dx), (phi, dphi), offset, eps);
+    }
     let (difference, d) = (differences(&x.detach())?, differences(&dx.detach())?);
     let (phi, dphi) = (phi.detach(), dphi.detach());
     let length = (difference.sqr()?.sum_keepdim(D::Minus1)? + eps)?.sqrt()?;
@@ -52,6 +65,9 @@ pub(crate) fn directed_sums(
     directions: &Tensor,
     axes: &[usize],
 ) -> Result<Tensor> {
+    if twins::here(scalars) {
+        return twins::directed_sums(scalars, directions, axes);
+    }
     let count = directions.dim(D::Minus1)?;
     let mut chosen = vec![0f64; axes.len() * count];
     axes.iter().enumerate().for_each(|(s, &axis)| chosen[s * count + axis] = 1.0);
@@ -71,16 +87,25 @@ pub(crate) fn along(x: &Tensor, axis: usize, matrix: &Tensor) -> Result<Tensor> 
 
 /// `Σ_i x_bi/n`.
 pub(crate) fn mean_over_points(x: &Tensor) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::sum_over_points(x)? / x.dim(1)? as f64;
+    }
     x.mean(1)
 }
 
 /// `y_bi = x_b`.
 pub(crate) fn to_points(x: &Tensor, points: usize) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::to_points(x, points);
+    }
     let (batch, d) = x.dims2()?;
     x.unsqueeze(1)?.broadcast_as((batch, points, d))?.contiguous()
 }
 
 /// Nothing where a pair is a point with itself.
 pub(super) fn without_diagonal(pairs: &Tensor) -> Result<Tensor> {
+    if twins::here(pairs) {
+        return twins::without_diagonal(pairs);
+    }
     pairs.broadcast_mul(&of_two(pairs.dim(1)?, pairs)?)
 }

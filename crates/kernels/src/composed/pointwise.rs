@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::activation::Activation;
+use crate::twins;
 
 /// λ and α of SELU's fixed point with mean 0 and variance 1.
 const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
@@ -11,6 +12,7 @@ const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
 pub(crate) fn value(activation: Activation, z: &Tensor) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(z.clone()),
+        _ if twins::here(z) => twins::value(activation, z),
         Activation::Silu => z.silu(),
         Activation::Selu => z.elu(SELU.1)? * SELU.0,
         // The gradients of candle's own have constants in single precision.
@@ -31,6 +33,7 @@ pub(crate) fn derivative(activation: Activation, z: &Tensor) -> Result<Tensor> {
     let z = &z.detach();
     match activation {
         Activation::Identity => z.ones_like(),
+        _ if twins::here(z) => twins::slope(activation, z),
         Activation::Silu => {
             let s = sigmoid(z)?;
             let rest = (1.0 - &s)?;

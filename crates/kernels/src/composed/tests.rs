@@ -1,11 +1,13 @@
-//! Composed operations against the kernels: values, gradients and tangents in double precision.
+//! Composed operations, and the kernels of GPUs between their products, against the kernels of CPUs: values, gradients and
+//! tangents in double precision.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::*;
 use crate::activation::{ALL, Activation};
 use crate::conv::Conv2d;
 use crate::testing::*;
+use crate::twins::emulated::emulating;
 use crate::{PairWeights, SparseRows};
 
 /// Values, and gradients of a weighted sum of them.
@@ -30,17 +32,26 @@ fn same(
 ) {
     let inputs: Vec<Tensor> =
         shapes.iter().enumerate().map(|(i, shape)| normal::<f64>(i as u64, shape)).collect();
-    let (y, grads) = value_and_gradients(&inputs, composed);
     let (expected, wanted) = value_and_gradients(&inputs, fused);
-    assert_close("value", &y, &expected, 1e-12);
-    for (i, (a, b)) in grads.iter().zip(&wanted).enumerate() {
-        assert_close(&format!("gradient of input {i}"), a, b, 1e-11);
-    }
+    let check = |by: &str| {
+        let (y, grads) = value_and_gradients(&inputs, &composed);
+        assert_close(&format!("value {by}"), &y, &expected, 1e-12);
+        for (i, (a, b)) in grads.iter().zip(&wanted).enumerate() {
+            assert_close(&format!("gradient of input {i} {by}"), a, b, 1e-11);
+        }
+    };
+    check("by candle");
+    emulating(|| check("by the kernels of GPUs"));
 }
 
 #[track_caller]
-fn same_tangent(composed: Result<Tensor>, fused: Result<(Tensor, Tensor)>) {
-    assert_close("tangent", &composed.unwrap(), &fused.unwrap().1, 1e-11);
+fn same_tangent(composed: impl Fn() -> Result<Tensor>, fused: Result<(Tensor, Tensor)>) {
+    let (_, expected) = fused.unwrap();
+    let check = |by: &str| {
+        assert_close(&format!("tangent {by}"), &composed().unwrap(), &expected, 1e-11);
+    };
+    check("by candle");
+    emulating(|| check("by the kernels of GPUs"));
 }
 
 #[test]
@@ -48,8 +59,7 @@ fn pointwise_functions() {
     for sigma in ALL {
         same(&[&[7, 9]], |x| value(sigma, &x[0]), |x| sigma.apply(&x[0]));
         let z = (normal::<f64>(3, &[50]) * 20.0).unwrap();
-        let slope = derivative(sigma, &z).unwrap();
-        assert_close("slope", &slope, &sigma.derivative(&z).unwrap(), 1e-12);
+        same_tangent(|| derivative(sigma, &z), Ok((z.clone(), sigma.derivative(&z).unwrap())));
     }
 }
 
@@ -71,7 +81,7 @@ fn affine_layers_and_norms() {
         );
         let (w, b) = (normal::<f64>(3, &[4, 5]), normal::<f64>(4, &[4]));
         same_tangent(
-            linear_tangent((&x, &dx), &w, Some(&b), sigma),
+            || linear_tangent((&x, &dx), &w, Some(&b), sigma),
             crate::linear_act_dual(&x, &dx, &w, Some(&b), sigma),
         );
     }
@@ -82,7 +92,7 @@ fn affine_layers_and_norms() {
         |t| crate::layer_norm(&t[0], Some(&t[1]), Some(&t[2]), 1e-3),
     );
     same_tangent(
-        norm_tangent((&x, &dx), &w, true, 1e-3),
+        || norm_tangent((&x, &dx), &w, true, 1e-3),
         crate::layer_norm_dual(&x, &dx, Some(&w), Some(&b), 1e-3),
     );
     let none = w.zeros_like().unwrap();
@@ -92,7 +102,7 @@ fn affine_layers_and_norms() {
         |t| crate::rms_norm(&t[0], Some(&t[1]), 1e-3),
     );
     same_tangent(
-        norm_tangent((&x, &dx), &w, false, 1e-3),
+        || norm_tangent((&x, &dx), &w, false, 1e-3),
         crate::rms_norm_dual(&x, &dx, Some(&w), 1e-3),
     );
 }
@@ -109,11 +119,11 @@ fn attention_and_softmax() {
     let [q, k, v] = [0, 1, 2].map(|i| normal::<f64>(i, shapes[i as usize]));
     let [dq, dk, dv] = [0, 1, 2].map(|i| normal::<f64>(7 + i, shapes[i as usize]));
     same_tangent(
-        attention_tangent([&q, &k, &v], [&dq, &dk, &dv], 0.4),
+        || attention_tangent([&q, &k, &v], [&dq, &dk, &dv], 0.4),
         crate::attention_dual((&q, &dq), (&k, &dk), (&v, &dv), 0.4),
     );
     let y = crate::softmax(&q).unwrap();
-    same_tangent(softmax_tangent(&y, &dq), crate::softmax_dual(&q, &dq));
+    same_tangent(|| softmax_tangent(&y, &dq), crate::softmax_dual(&q, &dq));
 }
 
 #[test]
@@ -138,9 +148,9 @@ fn geometry_of_pairs_and_matrices_along_an_axis() {
     );
     let [x, dx] = [1, 2].map(|seed| normal::<f64>(seed, &[2, 4, 3]));
     let [phi, dphi] = [3, 4].map(|seed| normal::<f64>(seed, &[2, 4, 4, 1]));
-    same_tangent(squared_distances_tangent(&x, &dx), crate::squared_distances_dual(&x, &dx));
+    same_tangent(|| squared_distances_tangent(&x, &dx), crate::squared_distances_dual(&x, &dx));
     same_tangent(
-        displacement_tangent((&x, &dx), (&phi, &dphi), 1.0, 1e-2),
+        || displacement_tangent((&x, &dx), (&phi, &dphi), 1.0, 1e-2),
         crate::displacement_sum_dual((&x, &dx), (&phi, &dphi), 1.0, 1e-2),
     );
     let axes = [2, 0, 2, 1];
@@ -200,10 +210,83 @@ fn pair_blocks() {
     let d: Vec<Tensor> = (0..3).map(|i| normal::<f64>(50 + i, shapes[i as usize])).collect();
     for gate in [true, false] {
         let (w, silu) = (weights(&t, gate), Activation::Silu);
-        let composed = pair_tangent([&t[0], &t[1], &t[2]], [&d[0], &d[1], &d[2]], &w, silu);
+        let composed =
+            || joined(pair_tangent([&t[0], &t[1], &t[2]], [&d[0], &d[1], &d[2]], &w, silu)?);
         let inputs = ((&t[0], &d[0]), (&t[1], &d[1]), (&t[2], &d[2]));
         let fused = crate::pair_block_dual(inputs.0, inputs.1, inputs.2, &w, silu);
         let fused = fused.and_then(|(y, dy)| Ok((joined(y)?, joined(dy)?)));
-        same_tangent(composed.and_then(joined), fused);
+        same_tangent(composed, fused);
     }
+}
+
+/// Rows wider than a warp, more of them than a thread adds, more elements than a block of threads.
+#[test]
+fn wide_rows_and_long_sums() {
+    let rows: &[&[usize]] = &[&[70, 3, 75], &[75], &[75]];
+    same(
+        rows,
+        |t| layer_or_rms_norm(&t[0], (&t[1], &t[2]), true, 1e-3),
+        |t| crate::layer_norm(&t[0], Some(&t[1]), Some(&t[2]), 1e-3),
+    );
+    same(&[&[5, 7, 75]], |t| softmax(&t[0]), |t| crate::softmax(&t[0]));
+    same(
+        &[&[70, 3, 75], &[40, 75], &[40]],
+        |t| linear_act(&t[0], &t[1], Some(&t[2]), Activation::Silu),
+        |t| crate::linear_act(&t[0], &t[1], Some(&t[2]), Activation::Silu),
+    );
+    same(&[&[3, 150, 37]], |x| mean_over_points(&x[0]), |x| crate::mean_over_points(&x[0]));
+    same(&[&[3, 37]], |x| to_points(&x[0], 150), |x| crate::to_points(&x[0], 150));
+    same(&[&[2, 70, 3]], |t| squared_distances(&t[0]), |t| crate::squared_distances(&t[0]));
+    let shapes: [&[usize]; 9] =
+        [&[2, 9, 40], &[2, 9, 40], &[2, 9, 9, 6], &[6, 40], &[40], &[40, 40], &[40], &[40], &[1]];
+    let weights = |t: &[Tensor]| PairWeights {
+        c: t[3].clone(),
+        b1: t[4].clone(),
+        w2: (&t[5] * 0.1).unwrap(),
+        b2: t[6].clone(),
+        gate: Some(((&t[7] * 0.3).unwrap(), t[8].clone())),
+        head: None,
+        sum: true,
+    };
+    let sum = |out: Result<crate::PairOutput>| Ok(out?.sum.expect("was asked for"));
+    same(
+        &shapes,
+        |t| sum(pair_block([&t[0], &t[1], &t[2]], &weights(t), Activation::Silu)),
+        |t| sum(crate::pair_block(&t[0], &t[1], &t[2], &weights(t), Activation::Silu)),
+    );
+}
+
+/// In single precision, and with infinities and numbers that are none where rows have them.
+#[test]
+fn kernels_of_gpus_in_single_precision() {
+    emulating(|| {
+        let [x, w, b] =
+            [&[9, 75][..], &[75], &[75]].map(|shape| normal::<f32>(shape.len() as u64, shape));
+        let wide = [&x, &w, &b].map(|t| t.to_dtype(DType::F64).unwrap());
+        let of = |[x, w, b]: &[Tensor; 3]| {
+            let y = layer_or_rms_norm(x, (w, b), true, 1e-3).unwrap();
+            softmax(&value(Activation::Gelu, &y).unwrap()).unwrap()
+        };
+        let (single, double) = (of(&[x, w, b]), of(&wide));
+        assert_eq!(single.dtype(), DType::F32);
+        assert_close("single", &single.to_dtype(DType::F64).unwrap(), &double, 1e-6);
+        let (low, no) = (f32::NEG_INFINITY, f32::NAN);
+        let rows = Tensor::new(&[[low, 0.0, low], [1.0, no, 2.0], [low; 3]], &Device::Cpu).unwrap();
+        let y = softmax(&rows).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(y[0], [0.0, 1.0, 0.0]);
+        assert!(y[1..].iter().flatten().all(|y| y.is_nan()));
+    });
+}
+
+/// A tensor of nothing has a value and a gradient.
+#[test]
+fn kernels_of_gpus_of_nothing() {
+    emulating(|| {
+        let (y, grads) = value_and_gradients(
+            &[Tensor::zeros((0, 5), DType::F64, &Device::Cpu).unwrap(), normal::<f64>(1, &[5])],
+            |t| layer_or_rms_norm(&t[0], (&t[1], &t[1]), true, 1e-3),
+        );
+        assert_eq!(y.dims(), [0, 5]);
+        assert_eq!(flat(&grads[1]), [0.0; 5]);
+    });
 }

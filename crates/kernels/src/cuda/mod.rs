@@ -5,4 +5,6 @@ mod fit;
 mod open;
 
 #[cfg(feature = "cuda")]
+pub(crate) use open::CAPABILITY;
+#[cfg(feature = "cuda")]
 pub use open::{free, open};

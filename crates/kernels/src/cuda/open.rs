@@ -6,7 +6,7 @@ use candle_core::{Device, Error, Result};
 use super::fit::{check_capability, check_driver, refused};
 
 /// The GPUs that this program is for, as ten times major plus minor (80: Ampere and later).
-const CAPABILITY: &str = match option_env!("CUDA_COMPUTE_CAP") {
+pub(crate) const CAPABILITY: &str = match option_env!("CUDA_COMPUTE_CAP") {
     Some(capability) => capability,
     None => "80",
 };

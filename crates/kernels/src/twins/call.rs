@@ -1,0 +1,123 @@
+//! One call of a kernel.
+
+use candle_core::op::BackpropOp;
+use candle_core::{DType, Result, Shape, Storage, Tensor, bail};
+
+use crate::tensor::same_dtype;
+
+/// Threads of a block.
+#[cfg(any(test, feature = "cuda"))]
+pub(super) const BLOCK: usize = 128;
+
+/// Threads of a warp.
+const WARP: usize = 32;
+
+/// A kernel and its arguments, in the order of all sources: arrays that are read, (arrays that are written,) sizes,
+/// numbers.
+#[cfg_attr(not(any(test, feature = "cuda")), expect(dead_code, reason = "nothing runs it"))]
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    pub(super) arrays: Vec<Tensor>,
+    pub(super) sizes: Vec<usize>,
+    pub(super) numbers: Vec<f64>,
+    /// Threads that have something to do.
+    pub(super) threads: usize,
+}
+
+/// What a kernel wrote.
+pub(super) struct Made {
+    pub(super) storage: Storage,
+    pub(super) shape: Shape,
+}
+
+impl Made {
+    /// As a tensor without a graph.
+    pub(super) fn tensor(self) -> Tensor {
+        Tensor::from_storage(self.storage, self.shape, BackpropOp::none(), false)
+    }
+}
+
+impl Call {
+    /// Of arrays without gaps, or copies.
+    ///
+    /// # Errors
+    /// If they cannot be copied.
+    pub(super) fn new(name: &'static str, arrays: &[&Tensor], sizes: &[usize]) -> Result<Self> {
+        let arrays = arrays.iter().map(|x| x.contiguous()).collect::<Result<_>>()?;
+        Ok(Self { name, arrays, sizes: sizes.to_vec(), numbers: vec![], threads: 0 })
+    }
+
+    pub(super) fn numbers(mut self, numbers: &[f64]) -> Self {
+        self.numbers = numbers.to_vec();
+        self
+    }
+
+    /// What it writes, a thread for each element.
+    ///
+    /// # Errors
+    /// Those of [`Call::run`].
+    pub(super) fn make(mut self, shape: impl Into<Shape>) -> Result<Made> {
+        let shape = shape.into();
+        self.threads = shape.elem_count();
+        let [storage] = self.run([shape.elem_count()])?;
+        Ok(Made { storage, shape })
+    }
+
+    /// What it writes, a warp for each of `rows`.
+    ///
+    /// # Errors
+    /// Those of [`Call::run`].
+    pub(super) fn make_by_rows<const N: usize>(
+        mut self,
+        rows: usize,
+        shapes: [Shape; N],
+    ) -> Result<[Made; N]> {
+        self.threads = rows * WARP;
+        let lengths = std::array::from_fn(|i| shapes[i].elem_count());
+        let mut shapes = shapes.into_iter();
+        let made = self.run(lengths)?;
+        Ok(made.map(|storage| Made { storage, shape: shapes.next().expect("as many") }))
+    }
+
+    /// The arrays of `lengths` that it writes.
+    ///
+    /// # Errors
+    /// If element types differ, an array has more elements than 32 bits count, or the device fails.
+    pub(super) fn run<const N: usize>(&self, lengths: [usize; N]) -> Result<[Storage; N]> {
+        let dtype = self.check(&lengths)?;
+        let made = self.launch(dtype, &lengths)?;
+        Ok(made.try_into().unwrap_or_else(|_| unreachable!("a storage for each length")))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn launch(&self, dtype: DType, lengths: &[usize]) -> Result<Vec<Storage>> {
+        match self.arrays[0].device() {
+            candle_core::Device::Cuda(device) => super::nvrtc::run(device, self, dtype, lengths),
+            #[cfg(test)]
+            candle_core::Device::Cpu => super::emulated::run(self, dtype, lengths),
+            other => bail!("{} is no kernel of {:?}", self.name, other.location()),
+        }
+    }
+
+    #[cfg(all(test, not(feature = "cuda")))]
+    fn launch(&self, dtype: DType, lengths: &[usize]) -> Result<Vec<Storage>> {
+        super::emulated::run(self, dtype, lengths)
+    }
+
+    #[cfg(not(any(test, feature = "cuda")))]
+    fn launch(&self, _: DType, _: &[usize]) -> Result<Vec<Storage>> {
+        bail!("{} needs a program that was built for GPUs", self.name)
+    }
+
+    fn check(&self, lengths: &[usize]) -> Result<DType> {
+        for array in &self.arrays {
+            same_dtype(&self.arrays[0], array)?;
+        }
+        let read = self.arrays.iter().map(Tensor::elem_count);
+        let most = read.chain(lengths.iter().copied()).max().unwrap_or(0).max(self.threads);
+        if most > (u32::MAX >> 1) as usize {
+            bail!("{} of {most} elements, allowed: at most 2^31", self.name);
+        }
+        Ok(self.arrays[0].dtype())
+    }
+}

@@ -1,0 +1,44 @@
+//! The kernels of GPUs: what stands between the matrix products of [`crate::composed`], fused, with adjoints and
+//! tangents.
+//!
+//! Their sources (`source/`) are compiled by NVRTC when they are first needed, for f32 and f64. Each runs as one node of
+//! candle's graph; sums have a fixed order, so that results have the same bits each time. Tests run the same sources on a
+//! CPU, thread by thread (`emulated`).
+
+mod call;
+mod directions;
+#[cfg(test)]
+pub(crate) mod emulated;
+mod geometry;
+mod node;
+mod norm;
+#[cfg(feature = "cuda")]
+mod nvrtc;
+mod pair;
+mod pointwise;
+mod softmax;
+#[cfg(any(test, feature = "cuda"))]
+mod source;
+mod sums;
+
+pub(crate) use directions::directed_sums;
+pub(crate) use geometry::{
+    displacement_sum, displacement_tangent, squared_distances, squared_distances_tangent,
+};
+pub(crate) use norm::{norm, norm_tangent};
+pub(crate) use pair::{
+    first_layer, first_sum, gate, gate_tangent, gated_sum, pair_sum, without_diagonal,
+};
+pub(crate) use pointwise::{biased, biased_times, slope, value};
+pub(crate) use softmax::{softmax, softmax_jacobian};
+pub(crate) use sums::{sum_over_points, to_points};
+
+use candle_core::{DType, Tensor};
+
+/// Whether these kernels are to run where `x` lies.
+pub(crate) fn here(x: &Tensor) -> bool {
+    let device = x.device().is_cuda() && !crate::composes_everywhere();
+    #[cfg(test)]
+    let device = device || emulated::is_on();
+    device && matches!(x.dtype(), DType::F32 | DType::F64)
+}

@@ -1,0 +1,28 @@
+//! The sources of the kernels.
+
+/// What they share, and the kernels.
+const PARTS: [&str; 8] = [
+    include_str!("source/common.cu"),
+    include_str!("source/pointwise.cu"),
+    include_str!("source/sums.cu"),
+    include_str!("source/norm.cu"),
+    include_str!("source/softmax.cu"),
+    include_str!("source/pair.cu"),
+    include_str!("source/geometry.cu"),
+    include_str!("source/directions.cu"),
+];
+
+/// All of them, for a compiler that is told what `REAL` is.
+pub(super) fn source() -> String {
+    PARTS.concat()
+}
+
+/// The names of the kernels.
+#[cfg(test)]
+pub(super) fn names() -> Vec<String> {
+    let start = |line: &str| {
+        let rest = line.strip_prefix("KERNEL ")?;
+        rest.split_once('(').map(|(name, _)| name.to_string())
+    };
+    source().lines().filter_map(start).collect()
+}
