@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use langevin_core::Seed;
-use langevin_kernels::{AdamW, Moments};
+use langevin_kernels::{AdamW, Moments, ParamState, Real};
 use safetensors::SafeTensorError;
 
 use crate::hash;
@@ -116,11 +116,12 @@ impl SavedState {
 
     /// Adds weights, moments and averages.
     pub(crate) fn capture(&mut self, adam: &AdamW, names: &[String]) -> langevin_core::Result<()> {
-        for ((name, var), state) in names.iter().zip(adam.masters()).zip(&adam.states) {
-            self.tensors.insert(format!("weights/{name}"), var.as_tensor().copy()?.detach());
+        let (weights, states) = (adam.weights()?, adam.states()?);
+        for ((name, weight), state) in names.iter().zip(&weights).zip(&*states) {
+            self.tensors.insert(format!("weights/{name}"), weight.copy()?.detach());
             macro_rules! memory {
                 ($state:expr) => {{
-                    let tensor = |values| Tensor::from_slice(values, var.dims(), &Device::Cpu);
+                    let tensor = |values| Tensor::from_slice(values, weight.dims(), &Device::Cpu);
                     self.tensors.insert(format!("m/{name}"), tensor(&$state.m)?);
                     self.tensors.insert(format!("v/{name}"), tensor(&$state.v)?);
                     for (i, values) in $state.ema.iter().enumerate() {
@@ -136,42 +137,41 @@ impl SavedState {
         Ok(())
     }
 
-    /// Puts moments and averages back; the weights are the caller's.
-    pub(crate) fn restore(
+    /// Moments and `averages` averages of the parameters `vars`, in order.
+    pub(crate) fn moments(
         &self,
         path: &Path,
-        adam: &mut AdamW,
+        vars: &[Var],
         names: &[String],
-    ) -> Result<(), CheckpointError> {
-        let sizes: Vec<usize> = adam.vars().iter().map(|var| var.elem_count()).collect();
-        let missing =
-            |what: &str| CheckpointError::Missing { path: path.into(), what: what.into() };
-        for ((name, state), len) in names.iter().zip(&mut adam.states).zip(sizes) {
-            macro_rules! memory {
-                ($state:expr, $t:ty) => {{
-                    let read = |kind: &str| {
-                        let key = format!("{kind}/{name}");
-                        let tensor = self.tensors.get(&key).ok_or_else(|| missing(&key))?;
-                        let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<$t>());
-                        values
-                            .ok()
-                            .filter(|values| values.len() == len)
-                            .ok_or_else(|| missing(&key))
-                    };
-                    $state.m = read("m")?;
-                    $state.v = read("v")?;
-                    for (i, average) in $state.ema.iter_mut().enumerate() {
-                        *average = read(&format!("average.{i}"))?;
-                    }
-                }};
-            }
-            match state {
-                Moments::F32(state) => memory!(state, f32),
-                Moments::F64(state) => memory!(state, f64),
-            }
-        }
-        adam.step = self.step;
-        Ok(())
+        averages: usize,
+    ) -> Result<Vec<Moments>, CheckpointError> {
+        let of = |(name, var): (&String, &Var)| match var.dtype() {
+            DType::F32 => self.memory(path, name, var, averages).map(Moments::F32),
+            _ => self.memory(path, name, var, averages).map(Moments::F64),
+        };
+        names.iter().zip(vars).map(of).collect()
+    }
+
+    fn memory<T: Real>(
+        &self,
+        path: &Path,
+        name: &str,
+        var: &Var,
+        averages: usize,
+    ) -> Result<ParamState<T>, CheckpointError> {
+        let read = |kind: &str| {
+            let key = format!("{kind}/{name}");
+            let tensor = self.tensors.get(&key);
+            let values = tensor.and_then(|tensor| tensor.flatten_all().ok()?.to_vec1::<T>().ok());
+            let fits = values.filter(|values| values.len() == var.elem_count());
+            fits.ok_or_else(|| CheckpointError::Missing { path: path.into(), what: key })
+        };
+        let average = |i: usize| read(&format!("average.{i}"));
+        Ok(ParamState {
+            m: read("m")?,
+            v: read("v")?,
+            ema: (0..averages).map(average).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The file's bytes, sealed with their hash.

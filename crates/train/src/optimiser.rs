@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use langevin_core::{ConfigError, config::require};
-use langevin_kernels::{AdamW, AdamWParams, Moments};
+use langevin_kernels::{AdamW, AdamWParams};
 use serde::{Deserialize, Serialize};
 
 /// `[train.optimiser]`: AdamW of Loshchilov & Hutter (2019).
@@ -50,12 +50,5 @@ pub(crate) fn average(
     names: &[String],
     index: usize,
 ) -> langevin_core::Result<BTreeMap<String, Tensor>> {
-    let tensor = |((name, var), state): ((&String, &candle_core::Var), &Moments)| {
-        let tensor = match state {
-            Moments::F32(state) => Tensor::from_slice(&state.ema[index], var.dims(), &Device::Cpu)?,
-            Moments::F64(state) => Tensor::from_slice(&state.ema[index], var.dims(), &Device::Cpu)?,
-        };
-        Ok((name.clone(), tensor))
-    };
-    names.iter().zip(adam.vars()).zip(&adam.states).map(tensor).collect()
+    Ok(names.iter().cloned().zip(adam.average(index)?).collect())
 }

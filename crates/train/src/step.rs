@@ -1,6 +1,6 @@
 //! One step's gradient: shards side by side, sums in shard order.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use langevin_core::{Purpose, Result};
 use langevin_kernels::{backward, sum_in_order};
 use rayon::prelude::*;
@@ -89,9 +89,7 @@ pub(crate) fn shard_gradient(
     if losses.iter().all(|loss| loss.is_finite()) {
         let samples = (layout.shards * layout.samples) as f64;
         let mut store = backward(&found.per_sample.sum_all()?.affine(1.0 / samples, 0.0)?)?;
-        let there =
-            |var: &Var| store.remove(var).map(|grad| grad.to_device(&Device::Cpu)).transpose();
-        grads = vars.iter().map(there).collect::<candle_core::Result<_>>()?;
+        grads = vars.iter().map(|var| store.remove(var)).collect();
     }
     Ok(StepGradient { grads, losses, times: found.times, shards: vec![shard] })
 }

@@ -140,9 +140,10 @@ impl Run<'_, '_> {
         let mut start = (0, Vec::new());
         if let Some(found) = found {
             self.job.store.load(&found.state.tensors("weights"))?;
-            self.adam.reload().map_err(|error| at(found.state.step)(error.into()))?;
-            found.state.restore(&found.path, &mut self.adam, &self.names)?;
-            let step = found.state.step;
+            let (step, vars) = (found.state.step, self.adam.vars());
+            let averages = self.plan.averages().len();
+            let moments = found.state.moments(&found.path, vars, &self.names, averages)?;
+            self.adam.restore(step, moments).map_err(|error| at(step)(error.into()))?;
             self.job.loss.restore(&found.state.tensors("extra")).map_err(at(step))?;
             self.window = Window::from_numbers(&found.state.log("window").unwrap_or_default());
             let bins = |what: &str| LossBins::from_numbers(&found.state.log(what)?);
@@ -332,7 +333,7 @@ impl Run<'_, '_> {
     fn bad_weight(&self) -> Option<&String> {
         let bad =
             |var: &Var| !global_norm(&[Some(var.as_tensor().clone())]).is_ok_and(f64::is_finite);
-        Some(&self.names[self.adam.masters().iter().position(bad)?])
+        Some(&self.names[self.adam.vars().iter().position(bad)?])
     }
 
     /// `failure` after `step` steps; if its cause are numbers that are not finite, the state is saved,

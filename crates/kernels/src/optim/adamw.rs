@@ -1,14 +1,17 @@
 //! The optimiser: its state and one step over all parameters.
 
 use super::BLOCK;
+use super::flat::Flat;
 use super::norm::global_norm;
 use super::step::{AdamWParams, Average, Scalars, Step};
 use crate::isa::dispatch;
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, slice_of};
+use crate::twins;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 /// What the optimiser remembers of one parameter.
@@ -33,20 +36,23 @@ pub struct ParamState<T> {
 
 /// AdamW over a list of parameters, with gradient clipping and moving averages.
 ///
-/// It steps on the CPU wherever the parameters lie, so that a run goes on on any device.
-///
-/// The whole state is in public fields: copy them out to save, put them back to go on with the
-/// same bits.
+/// It steps where the parameters lie. Its memory, read by [`AdamW::states`] and put back by [`AdamW::restore`] with
+/// [`AdamW::step`], goes on on any device, on the same one with the same bits.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     /// Steps taken.
     pub step: u64,
-    /// Per parameter, in the order given to [`AdamW::new`].
-    pub states: Vec<Moments>,
     vars: Vec<Var>,
-    /// The parameters on the CPU, where they are stepped: themselves if they lie there.
-    masters: Vec<Var>,
+    memory: Memory,
     averages: usize,
+}
+
+/// Moments and averages.
+#[derive(Debug, Clone)]
+enum Memory {
+    /// Per parameter, in the order given to [`AdamW::new`].
+    Cpu(Vec<Moments>),
+    Gpu(Flat),
 }
 
 /// What a step found.
@@ -70,16 +76,17 @@ impl AdamW {
             let zeros = vec![T::ZERO; values.len()];
             Ok(ParamState { m: zeros.clone(), v: zeros, ema: vec![values.to_vec(); averages] })
         }
-        let masters = vars.iter().map(on_cpu).collect::<Result<Vec<_>>>()?;
-        let states = masters
-            .iter()
-            .map(|var| match var.dtype() {
-                DType::F32 => fresh(var, averages).map(Moments::F32),
-                DType::F64 => fresh(var, averages).map(Moments::F64),
-                other => bail!("AdamW takes f32 or f64 parameters, got {other:?}"),
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { step: 0, states, vars, masters, averages })
+        let of = |var: &Var| match var.dtype() {
+            DType::F32 => fresh(var, averages).map(Moments::F32),
+            DType::F64 => fresh(var, averages).map(Moments::F64),
+            other => bail!("AdamW takes f32 or f64 parameters, got {other:?}"),
+        };
+        let memory = if vars.first().is_some_and(|var| twins::here(var)) {
+            Memory::Gpu(Flat::new(&vars, averages)?)
+        } else {
+            Memory::Cpu(vars.iter().map(of).collect::<Result<_>>()?)
+        };
+        Ok(Self { step: 0, vars, memory, averages })
     }
 
     /// The parameters, in order.
@@ -87,17 +94,73 @@ impl AdamW {
         &self.vars
     }
 
-    /// Their values on the CPU, in order.
-    pub fn masters(&self) -> &[Var] {
-        &self.masters
-    }
-
-    /// Takes over values that parameters were given from outside.
+    /// Their values on the CPU, in order; the parameters themselves if they lie there.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn reload(&mut self) -> Result<()> {
-        self.masters = self.vars.iter().map(on_cpu).collect::<Result<_>>()?;
+    pub fn weights(&self) -> Result<Vec<Tensor>> {
+        match &self.memory {
+            Memory::Cpu(_) => Ok(self.vars.iter().map(|var| var.as_tensor().clone()).collect()),
+            Memory::Gpu(flat) => self.in_shape(flat.values()?),
+        }
+    }
+
+    /// Average `index` of the parameters on the CPU, in order.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn average(&self, index: usize) -> Result<Vec<Tensor>> {
+        let of = |moments: &Moments| match moments {
+            Moments::F32(state) => Tensor::new(&state.ema[index][..], &Device::Cpu),
+            Moments::F64(state) => Tensor::new(&state.ema[index][..], &Device::Cpu),
+        };
+        self.in_shape(match &self.memory {
+            Memory::Cpu(states) => states.iter().map(of).collect::<Result<_>>()?,
+            Memory::Gpu(flat) => flat.average(index)?,
+        })
+    }
+
+    fn in_shape(&self, flat: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        flat.iter().zip(&self.vars).map(|(values, var)| values.reshape(var.shape())).collect()
+    }
+
+    /// What is remembered of each parameter, in order.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn states(&self) -> Result<Cow<'_, [Moments]>> {
+        match &self.memory {
+            Memory::Cpu(states) => Ok(states.into()),
+            Memory::Gpu(flat) => flat.moments().map(Cow::Owned),
+        }
+    }
+
+    /// Puts back `step` and what is remembered of each parameter, and takes over values that parameters were given from
+    /// outside.
+    ///
+    /// # Errors
+    /// If it does not fit the parameters.
+    pub fn restore(&mut self, step: u64, states: Vec<Moments>) -> Result<()> {
+        fn fits<T>(state: &ParamState<T>, length: usize, averages: usize) -> bool {
+            let mut lists = [&state.m, &state.v].into_iter().chain(&state.ema);
+            state.ema.len() == averages && lists.all(|list| list.len() == length)
+        }
+        let fits = |(state, var): (&Moments, &Var)| match (state, var.dtype()) {
+            (Moments::F32(state), DType::F32) => fits(state, var.elem_count(), self.averages),
+            (Moments::F64(state), DType::F64) => fits(state, var.elem_count(), self.averages),
+            _ => false,
+        };
+        if states.len() != self.vars.len() || !states.iter().zip(&self.vars).all(fits) {
+            bail!("optimiser state does not fit {} parameters", self.vars.len());
+        }
+        match &mut self.memory {
+            Memory::Cpu(own) => *own = states,
+            Memory::Gpu(flat) => {
+                flat.reload(&self.vars)?;
+                flat.restore(&states)?;
+            }
+        }
+        self.step = step;
         Ok(())
     }
 
@@ -140,45 +203,71 @@ impl AdamW {
                 decays.len()
             );
         }
-        let grads: Vec<Option<Tensor>> = grads
-            .iter()
-            .map(|g| g.as_ref().map(|g| g.to_device(&Device::Cpu)?.contiguous()).transpose())
-            .collect::<Result<_>>()?;
-        let grad_norm = global_norm(&grads)?;
-        // As torch.nn.utils.clip_grad_norm_: 1e-6 guards the division.
-        let clip = max_norm.map_or(1.0, |max| (max / (grad_norm + 1e-6)).min(1.0));
-        let info = StepInfo { grad_norm, clip };
-        if !grad_norm.is_finite() {
-            return Ok(info);
-        }
-        self.step += 1;
-        let scalars = Scalars::at_step(params, clip, self.step);
-        for ((var, state), grad) in self.masters.iter().zip(&mut self.states).zip(&grads) {
+        for (var, grad) in self.vars.iter().zip(grads) {
             if let Some(grad) = grad
                 && (grad.dims() != var.dims() || grad.dtype() != var.dtype())
             {
                 bail!("gradient {:?} for a parameter {:?}", grad.shape(), var.shape());
             }
+        }
+        let clipped = Clipped { params, max_norm, step: self.step + 1 };
+        let info = match &mut self.memory {
+            Memory::Cpu(states) => clipped.on_cpu(&self.vars, states, grads, decays)?,
+            Memory::Gpu(flat) => {
+                let gradient = flat.gradient(grads)?;
+                let info = clipped.info(twins::square_sum(&gradient)?.sqrt());
+                if info.grad_norm.is_finite() {
+                    flat.step(&self.vars, &gradient, clipped.scalars(info), decays)?;
+                }
+                info
+            }
+        };
+        self.step += u64::from(info.grad_norm.is_finite());
+        Ok(info)
+    }
+}
+
+/// What a step is told.
+struct Clipped {
+    params: AdamWParams,
+    max_norm: Option<f64>,
+    /// Which one it is, counted from 1.
+    step: u64,
+}
+
+impl Clipped {
+    /// As torch.nn.utils.clip_grad_norm_: 1e-6 guards the division.
+    fn info(&self, grad_norm: f64) -> StepInfo {
+        let clip = self.max_norm.map_or(1.0, |max| (max / (grad_norm + 1e-6)).min(1.0));
+        StepInfo { grad_norm, clip }
+    }
+
+    fn scalars(&self, info: StepInfo) -> Scalars {
+        Scalars::at_step(self.params, info.clip, self.step)
+    }
+
+    fn on_cpu(
+        &self,
+        vars: &[Var],
+        states: &mut [Moments],
+        grads: &[Option<Tensor>],
+        decays: &[f64],
+    ) -> Result<StepInfo> {
+        let whole = |grad: &Option<Tensor>| grad.as_ref().map(Tensor::contiguous).transpose();
+        let grads: Vec<Option<Tensor>> = grads.iter().map(whole).collect::<Result<_>>()?;
+        let info = self.info(global_norm(&grads)?);
+        if !info.grad_norm.is_finite() {
+            return Ok(info);
+        }
+        let scalars = self.scalars(info);
+        for ((var, state), grad) in vars.iter().zip(states).zip(&grads) {
             match state {
                 Moments::F32(state) => update(var, grad.as_ref(), state, scalars, decays)?,
                 Moments::F64(state) => update(var, grad.as_ref(), state, scalars, decays)?,
             }
         }
-        for (var, master) in self.vars.iter().zip(&self.masters) {
-            if !var.device().is_cpu() {
-                var.set(&master.to_device(var.device())?)?;
-            }
-        }
         Ok(info)
     }
-}
-
-/// The variable itself, or a copy where it lies elsewhere.
-fn on_cpu(var: &Var) -> Result<Var> {
-    if var.device().is_cpu() {
-        return Ok(var.clone());
-    }
-    Var::from_tensor(&var.as_tensor().to_device(&Device::Cpu)?)
 }
 
 /// Writes a parameter's storage in place.
@@ -197,15 +286,6 @@ fn update<T: Real>(
     scalars: Scalars,
     decays: &[f64],
 ) -> Result<()> {
-    let len = var.elem_count();
-    let fits = |v: &Vec<T>| v.len() == len;
-    if !(fits(&state.m)
-        && fits(&state.v)
-        && state.ema.len() == decays.len()
-        && state.ema.iter().all(fits))
-    {
-        bail!("optimiser state does not fit a parameter of {len} elements");
-    }
     let view = grad.map(View::of).transpose()?;
     let grad = view.as_ref().map(View::slice).transpose()?;
     var.inplace_op1(&InPlace { grad, state: Mutex::new(state), scalars, decays })

@@ -6,7 +6,7 @@ use crate::parallel::map_blocks;
 use crate::real::Real;
 use crate::simd::Simd;
 use crate::tensor::{View, by_dtype};
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// Euclidean norm of a list of tensors: f64 sums over blocks of 16 384, added in order.
 ///
@@ -22,6 +22,7 @@ pub fn global_norm(tensors: &[Option<Tensor>]) -> Result<f64> {
     }
     let mut total = 0.0;
     for tensor in tensors.iter().flatten() {
+        let tensor = &tensor.to_device(&Device::Cpu)?;
         total += by_dtype!(tensor.dtype(), squares(tensor))?;
     }
     Ok(total.sqrt())

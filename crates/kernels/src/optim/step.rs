@@ -31,17 +31,17 @@ impl Default for AdamWParams {
 
 /// The step's numbers, the same for every element.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scalars {
-    clip: f64,
-    beta1: f64,
-    beta2: f64,
+pub(crate) struct Scalars {
+    pub(crate) clip: f64,
+    pub(crate) beta1: f64,
+    pub(crate) beta2: f64,
     /// `1 − lr · weight_decay`
-    shrink: f64,
+    pub(crate) shrink: f64,
     /// `lr / (1 − β1^t)`
-    rate: f64,
+    pub(crate) rate: f64,
     /// `1 / √(1 − β2^t)`
-    root: f64,
-    eps: f64,
+    pub(crate) root: f64,
+    pub(crate) eps: f64,
 }
 
 impl Scalars {

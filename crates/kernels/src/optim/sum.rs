@@ -27,6 +27,9 @@ pub fn sum_in_order(parts: Vec<Vec<Option<Tensor>>>) -> Result<Vec<Option<Tensor
         match found[..] {
             [] => Ok(None),
             [only] => Ok(Some(only.clone())),
+            [first, ref others @ ..] if !first.device().is_cpu() => {
+                others.iter().try_fold(first.clone(), |sum, term| sum + *term).map(Some)
+            }
             [first, ..] => by_dtype!(first.dtype(), sum(&found)).map(Some),
         }
     };

@@ -63,6 +63,16 @@ impl Call {
         Ok(Made { storage, shape })
     }
 
+    /// The arrays of one shape that it writes, a thread for an element of each.
+    ///
+    /// # Errors
+    /// Those of [`Call::run`].
+    pub(super) fn make_several<const N: usize>(mut self, shape: &Shape) -> Result<[Made; N]> {
+        self.threads = shape.elem_count();
+        let made = self.run([shape.elem_count(); N])?;
+        Ok(made.map(|storage| Made { storage, shape: shape.clone() }))
+    }
+
     /// What it writes, a warp for each of `rows`.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod node;
 mod norm;
 #[cfg(feature = "cuda")]
 mod nvrtc;
+mod optim;
 mod pair;
 mod pointwise;
 mod softmax;
@@ -26,6 +27,7 @@ pub(crate) use geometry::{
     displacement_sum, displacement_tangent, squared_distances, squared_distances_tangent,
 };
 pub(crate) use norm::{norm, norm_tangent};
+pub(crate) use optim::{adamw, average, square_sum};
 pub(crate) use pair::{
     first_layer, first_sum, gate, gate_tangent, gated_sum, pair_sum, without_diagonal,
 };

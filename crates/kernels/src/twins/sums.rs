@@ -5,7 +5,7 @@ use candle_core::{Result, Shape, Tensor};
 use super::call::{Call, Made};
 use super::node::Back;
 
-/// Terms that one thread adds: long sums are added in blocks, and those again.
+/// Terms that one thread adds: long sums are added in parts, and those again.
 pub(super) const TERMS: usize = 64;
 
 /// `Σ_c x[o, c, i]` of `x` seen as `[outer, many, inner]`, in `shape`.
@@ -17,13 +17,14 @@ pub(super) fn sums(
     [outer, many, inner]: [usize; 3],
     shape: impl Into<Shape>,
 ) -> Result<Made> {
-    let blocks = many.div_ceil(TERMS);
-    let call = Call::new("sums", &[x], &[outer, many, inner, TERMS])?;
-    if blocks <= 1 {
+    // Of nothing there is a sum too.
+    let parts = many.div_ceil(TERMS).max(1);
+    let call = Call::new("sums", &[x], &[outer, many, inner, parts])?;
+    if parts == 1 {
         return call.make(shape);
     }
-    let parts = call.make((outer, blocks, inner))?.tensor();
-    sums(&parts, [outer, blocks, inner], shape)
+    let sums_of_parts = call.make((outer, parts, inner))?.tensor();
+    sums(&sums_of_parts, [outer, parts, inner], shape)
 }
 
 /// `x[o, i]` at each of `many` c, in `shape`.

@@ -1,18 +1,15 @@
 // Sums over an axis and their adjoint.
 
-// y[o, i] = Σ_c x[o, c, i] over `many` c, those of one y in blocks of `block`: [outer, many, inner] to
-// [outer, ceil(many / block), inner].
-KERNEL sums(const real *x, real *y, count outer, count many, count inner, count block)
+// y[o, i] = Σ_c x[o, c, i] over `many` c, in `parts` parts: part p has the c that leave p when divided by `parts`, so that
+// neighbours read neighbours. [outer, many, inner] to [outer, parts, inner].
+KERNEL sums(const real *x, real *y, count outer, count many, count inner, count parts)
 {
-    // Of nothing there is a sum too.
-    count blocks = many > block ? (many + block - 1) / block : 1;
     count at = thread_of_all();
-    if (at >= outer * blocks * inner) return;
-    count i = at % inner, first = at / inner % blocks * block, o = at / (inner * blocks);
-    count behind = first + block < many ? first + block : many;
+    if (at >= outer * parts * inner) return;
+    count i = at % inner, part = at / inner % parts, o = at / (inner * parts);
     const real *column = x + o * many * inner + i;
     real sum = 0;
-    for (count c = first; c < behind; ++c) sum += column[c * inner];
+    for (count c = part; c < many; c += parts) sum += column[c * inner];
     y[at] = sum;
 }
 
