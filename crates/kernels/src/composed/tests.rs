@@ -128,7 +128,7 @@ fn attention_and_softmax() {
 
 #[test]
 fn convolutions() {
-    for (stride, padding) in [(1, 1), (2, 1), (1, 0)] {
+    for (stride, padding) in [(1, 1), (2, 1), (1, 0), (3, 2)] {
         let window = Conv2d { stride, padding };
         same(
             &[&[2, 3, 7, 6], &[4, 3, 3, 3], &[4]],

@@ -6,6 +6,7 @@
 //! CPU, thread by thread (`emulated`).
 
 mod call;
+mod conv;
 mod directions;
 #[cfg(test)]
 pub(crate) mod emulated;
@@ -22,6 +23,7 @@ mod softmax;
 mod source;
 mod sums;
 
+pub(crate) use conv::conv2d;
 pub(crate) use directions::directed_sums;
 pub(crate) use geometry::{
     displacement_sum, displacement_tangent, squared_distances, squared_distances_tangent,

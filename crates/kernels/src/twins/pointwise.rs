@@ -1,6 +1,6 @@
 //! Pointwise functions, alone and behind a bias.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Shape, Tensor};
 
 use super::call::{Call, Made};
 use super::node::Back;
@@ -30,7 +30,8 @@ fn of_elements(name: &'static str, arrays: &[&Tensor], sigma: Activation) -> Res
 /// `σ(z + b)` of rows `z`, `[.., width]`, and `b`, `[width]`.
 pub(crate) fn biased(sigma: Activation, z: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (rows, width) = rows_of(z)?;
-    let made = of_rows("biased_value", &[z, b], width, sigma)?;
+    let sizes = [z.elem_count(), width, 1, sigma as usize];
+    let made = Call::new("biased_value", &[z, b], &sizes)?.make(z.shape())?;
     let (z_kept, b_kept) = (z.detach(), b.detach());
     made.of_two("biased", [z, b], move |Back { g, wanted, .. }| {
         let dz = biased_times(sigma, &z_kept, &b_kept, g)?;
@@ -50,15 +51,18 @@ pub(crate) fn biased_times(
         return Ok(v.detach());
     }
     let (_, width) = rows_of(z)?;
-    Ok(of_rows("biased_times", &[z, b, v], width, sigma)?.tensor())
+    let call = Call::new("biased_times", &[z, b, v], &[z.elem_count(), width, sigma as usize])?;
+    Ok(call.make(z.shape())?.tensor())
 }
 
-fn of_rows(
-    name: &'static str,
-    arrays: &[&Tensor],
-    width: usize,
-    sigma: Activation,
+/// `z + b` where `inner` neighbours have the same bias, in `shape`.
+pub(super) fn add_bias(
+    z: &Tensor,
+    b: &Tensor,
+    inner: usize,
+    shape: impl Into<Shape>,
 ) -> Result<Made> {
-    let z = arrays[0];
-    Call::new(name, arrays, &[z.elem_count(), width, sigma as usize])?.make(z.shape())
+    let identity = Activation::Identity as usize;
+    let sizes = [z.elem_count(), b.elem_count(), inner, identity];
+    Call::new("biased_value", &[z, b], &sizes)?.make(shape)
 }

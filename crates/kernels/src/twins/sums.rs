@@ -28,7 +28,14 @@ pub(super) fn sums(
 }
 
 /// `x[o, i]` at each of `many` c, in `shape`.
-fn spread(x: &Tensor, [many, inner]: [usize; 2], shape: impl Into<Shape>) -> Result<Made> {
+///
+/// # Errors
+/// Those of the call.
+pub(super) fn spread(
+    x: &Tensor,
+    [many, inner]: [usize; 2],
+    shape: impl Into<Shape>,
+) -> Result<Made> {
     let shape = shape.into();
     Call::new("spread", &[x], &[shape.elem_count(), many, inner])?.make(shape)
 }

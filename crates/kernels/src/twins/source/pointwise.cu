@@ -70,14 +70,15 @@ KERNEL activation_times(const real *x, const real *v, real *y, count n, count ki
     if (i < n) y[i] = v[i] * slope(kind, x[i]);
 }
 
-// y = σ(z + b), rows z of `width`.
-KERNEL biased_value(const real *z, const real *b, real *y, count n, count width, count kind)
+// y = σ(z + b), where `inner` neighbours have the same of the `width` biases.
+KERNEL biased_value(
+    const real *z, const real *b, real *y, count n, count width, count inner, count kind)
 {
     count i = thread_of_all();
-    if (i < n) y[i] = sigma(kind, z[i] + b[i % width]);
+    if (i < n) y[i] = sigma(kind, z[i] + b[i / inner % width]);
 }
 
-// y = v σ'(z + b)
+// y = v σ'(z + b) of rows z.
 KERNEL biased_times(const real *z, const real *b, const real *v, real *y, count n, count width, count kind)
 {
     count i = thread_of_all();
