@@ -46,6 +46,11 @@ impl DeviceOptions {
             ));
         }
         let device = self.open()?;
+        if precision != PrecisionConfig::F32 {
+            check_fewer_bits(&device).or_else(|why| {
+                refused(format!("[train] precision = {:?}: {why}", precision.name()))
+            })?;
+        }
         set_precision(precision.build());
         Ok(device)
     }
@@ -87,6 +92,16 @@ fn gpu(index: usize) -> Result<Device> {
 fn gpu(index: usize) -> Result<Device> {
     langevin_kernels::cuda::open(index)
         .or_else(|error| refused(format!("--device cuda:{index}: {error}")))
+}
+
+/// Nothing but for a GPU: what the CPU composes imitates fewer bits.
+fn check_fewer_bits(device: &Device) -> candle_core::Result<()> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return langevin_kernels::cuda::check_fewer_bits(device);
+    }
+    let _ = device;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -200,8 +200,9 @@ impl<E: Experiment> Prepared<E> {
             // Gradients of the shards that are done, their sum, two moments, averages.
             config.shards.saturating_sub(shards) + 3 + config.averages.len()
         } else {
-            // The weights: all else is on the CPU.
-            1
+            // Beside those and the weights: all of them behind one another, where they have a gradient, and what a step
+            // makes new of the gradient, parameters, moments and an average.
+            config.shards.saturating_sub(shards) + 11 + config.averages.len()
         };
         cost.with_once(weights * copies).checked(config.batch, config.shards, free)
     }

@@ -46,6 +46,19 @@ pub(super) fn check_capability(has: (i32, i32), built: &str) -> Result<()> {
     ))
 }
 
+/// Refuses a GPU that has no products in fewer bits.
+///
+/// # Errors
+/// Which it would have to be.
+pub(super) fn check_fewer_bits((major, minor): (i32, i32)) -> Result<()> {
+    if major >= 8 {
+        return Ok(());
+    }
+    refused(format!(
+        "this GPU has compute capability {major}.{minor}; TF32 and bfloat16 begin with 8.0, allowed here: f32"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +84,13 @@ mod tests {
         assert!(text.contains("built for 80 and later") && text.ends_with("CAP=75"), "{text}");
         let text = message(check_capability((10, 0), "90"));
         assert!(text.contains("built for 90; ") && text.ends_with("CAP=80"), "{text}");
+    }
+
+    #[test]
+    fn fewer_bits_are_refused_where_there_are_none() {
+        check_fewer_bits((8, 0)).unwrap();
+        check_fewer_bits((9, 0)).unwrap();
+        let text = message(check_fewer_bits((7, 5)));
+        assert!(text.contains("capability 7.5") && text.ends_with("allowed here: f32"), "{text}");
     }
 }

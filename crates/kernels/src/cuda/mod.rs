@@ -7,4 +7,4 @@ mod open;
 #[cfg(feature = "cuda")]
 pub(crate) use open::CAPABILITY;
 #[cfg(feature = "cuda")]
-pub use open::{free, open};
+pub use open::{check_fewer_bits, free, open};

@@ -3,6 +3,7 @@
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError, sys};
 use candle_core::{Device, Error, Result};
 
+use super::fit;
 use super::fit::{check_capability, check_driver, refused};
 
 /// The GPUs that this program is for, as ten times major plus minor (80: Ampere and later).
@@ -33,6 +34,15 @@ pub fn open(index: usize) -> Result<Device> {
     let context = CudaContext::new(index).map_err(Error::wrap)?;
     check_capability(context.compute_capability().map_err(Error::wrap)?, CAPABILITY)?;
     Device::new_cuda_with_stream(index)
+}
+
+/// Refuses a GPU whose networks cannot multiply in TF32 or bfloat16.
+///
+/// # Errors
+/// Which it would have to be; if `device` is no GPU, or the driver does not tell.
+pub fn check_fewer_bits(device: &Device) -> Result<()> {
+    let context = device.as_cuda_device()?.cuda_stream().context().clone();
+    fit::check_fewer_bits(context.compute_capability().map_err(Error::wrap)?)
 }
 
 /// Bytes of memory that are free on the GPU `device`.
