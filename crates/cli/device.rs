@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use candle_core::Device;
-use langevin_kernels::{compose_everywhere, set_precision};
+use langevin_kernels::{compose_everywhere, emulate_everywhere, set_precision};
 use langevin_train::PrecisionConfig;
 
 use crate::refused;
@@ -12,8 +12,8 @@ use crate::refused;
 /// The option of every command that asks a network.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DeviceOptions {
-    /// Where networks work: cpu, cuda or cuda:I, the I-th NVIDIA GPU from 0; cpu:composed does on the CPU what a GPU does,
-    /// to compare with it.
+    /// Where networks work: cpu, cuda or cuda:I, the I-th NVIDIA GPU from 0. To compare with a GPU, cpu:composed does on
+    /// the CPU what it does by other means, cpu:emulated runs its kernels, a thread after the other (needs c++).
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceChoice,
 }
@@ -28,6 +28,11 @@ impl DeviceOptions {
             DeviceChoice::Cpu => Ok(Device::Cpu),
             DeviceChoice::Composed => {
                 compose_everywhere();
+                Ok(Device::Cpu)
+            }
+            DeviceChoice::Emulated => {
+                emulate_everywhere()
+                    .or_else(|why| refused(format!("--device cpu:emulated: {why}")))?;
                 Ok(Device::Cpu)
             }
             DeviceChoice::Cuda(index) => gpu(index),
@@ -62,6 +67,8 @@ enum DeviceChoice {
     Cpu,
     /// The CPU, with the operations that other devices compose.
     Composed,
+    /// The CPU, with the kernels of GPUs.
+    Emulated,
     Cuda(usize),
 }
 
@@ -69,11 +76,15 @@ impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("found {text:?}, allowed: cpu, cuda, cuda:I with I from 0, or cpu:composed");
+        let wrong = || {
+            format!(
+                "found {text:?}, allowed: cpu, cuda, cuda:I with I from 0, cpu:composed or cpu:emulated"
+            )
+        };
         match text.split_once(':') {
             None if text == "cpu" => Ok(Self::Cpu),
             Some(("cpu", "composed")) => Ok(Self::Composed),
+            Some(("cpu", "emulated")) => Ok(Self::Emulated),
             None if text == "cuda" => Ok(Self::Cuda(0)),
             Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| wrong()),
             _ => Err(wrong()),
@@ -84,7 +95,7 @@ impl FromStr for DeviceChoice {
 #[cfg(not(feature = "cuda"))]
 fn gpu(index: usize) -> Result<Device> {
     refused(format!(
-        "--device cuda:{index}: this program was built for the CPU alone (make cuda builds one for NVIDIA GPUs), allowed: cpu or cpu:composed"
+        "--device cuda:{index}: this program was built for the CPU alone (make cuda builds one for NVIDIA GPUs), allowed: cpu, cpu:composed or cpu:emulated"
     ))
 }
 
@@ -113,6 +124,7 @@ mod tests {
         let parse = |text: &str| text.parse::<DeviceChoice>();
         assert_eq!(parse("cpu"), Ok(DeviceChoice::Cpu));
         assert_eq!(parse("cpu:composed"), Ok(DeviceChoice::Composed));
+        assert_eq!(parse("cpu:emulated"), Ok(DeviceChoice::Emulated));
         assert_eq!(parse("cuda"), Ok(DeviceChoice::Cuda(0)));
         assert_eq!(parse("cuda:3"), Ok(DeviceChoice::Cuda(3)));
         for text in ["gpu", "cuda:", "cuda:x", "cpu:0", "CUDA"] {

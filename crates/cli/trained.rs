@@ -9,7 +9,7 @@ use candle_core::{DType, Device};
 use langevin_core::{
     Condition, Domain, Error, Network, NetworkDenoiser, OnDevice, Process, Reading, Seed, State,
 };
-use langevin_kernels::composes_everywhere;
+use langevin_kernels::imitates_another_device;
 use langevin_nn::Builder;
 use langevin_train::ModelFile;
 
@@ -168,7 +168,7 @@ impl<E: Experiment> Trained<E> {
 /// `network`, whose weights lie on `device`, asked from the CPU.
 pub fn on(device: &Device, network: Box<dyn Network>) -> Arc<dyn Network> {
     match device {
-        Device::Cpu if !composes_everywhere() => Arc::from(network),
+        Device::Cpu if !imitates_another_device() => Arc::from(network),
         _ => Arc::new(OnDevice::new(network, device.clone())),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Var};
 use langevin_core::{Domain, Network, Process, Reading, Seed, Source};
-use langevin_kernels::composing;
+use langevin_kernels::{composing, imitates_another_device};
 use langevin_nn::ParamStore;
 use langevin_train::{
     CheckpointError, CoupledFeed, Feed, Job, LogLine, ModelFile, ObjectiveLoss, Outcome, Rehearsal,
@@ -186,10 +186,10 @@ impl<E: Experiment> Prepared<E> {
             let vars: Vec<Var> = store.iter().map(|(_, var)| var.clone()).collect();
             Cost::measured(&rehearsal, &self.loss(network.clone()), &vars, shards)
         };
-        let cost = if self.device.is_cpu() {
+        let cost = if self.device.is_cpu() && !imitates_another_device() {
             measured(&self.store, &self.network)?
         } else {
-            // What another device composes takes as much on the CPU, less in fewer bits, which the CPU imitates.
+            // What another device does takes about as much composed on the CPU; less in fewer bits, which the CPU imitates.
             let Self { experiment, plan, data, process, .. } = self;
             let (store, network) = created(experiment, plan, &data.domain, process, &Device::Cpu)?;
             composing(|| measured(&store, &Arc::from(network)))?

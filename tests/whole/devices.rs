@@ -1,13 +1,23 @@
-//! Networks on other devices: `cpu:composed` does what a GPU does, on any machine.
+//! Networks on other devices: `cpu:composed` and `cpu:emulated` do what a GPU does, on any machine.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::crystal_models::{self, CRYSTALS};
 use super::domain::Domain;
 use super::{climate_models, molecule_models};
 
-const OTHER: &str = "cpu:composed";
+const COMPOSED: &str = "cpu:composed";
+
+/// Other devices than the CPU, as far as this machine has them.
+fn others() -> Vec<&'static str> {
+    if Command::new("c++").arg("--version").output().is_ok() {
+        return vec![COMPOSED, "cpu:emulated"];
+    }
+    eprintln!("skipped: no C++ compiler (c++) runs the kernels of GPUs on this machine");
+    vec![COMPOSED]
+}
 
 /// A small experiment in a folder that has its data.
 struct Case {
@@ -71,7 +81,7 @@ impl Case {
     /// Numbers of what the model of `run/` gives on `device`.
     fn drawn(&self, device: &str) -> Vec<f64> {
         let out = self.out(device);
-        let args = [self.draw, &["--device", device, "--out", &out]].concat();
+        let args = [self.draw, &["--device", device, "--out", &out, "--force"]].concat();
         self.domain.done(self.path(), &args);
         let path = self.path().join(out);
         if self.domain.0 == "climate" {
@@ -113,17 +123,20 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 fn training_is_alike() {
     for case in Case::all() {
         case.train("here", &[]);
-        case.train("there", &["--device", OTHER]);
-        let (here, there) = (case.steps("here"), case.steps("there"));
+        let here = case.steps("here");
         assert!(here.len() > 10, "{}", here.len());
-        let name = case.domain.0;
-        let [loss, gradient] = [0, 1].map(|of| apart(&[here[0][of]], &[there[0][of]]));
-        assert!(loss < 1e-5 && gradient < 1e-4, "{name}: {loss} {gradient}");
-        // AdamW's first steps have the size of its rate whatever the gradient, so rounding grows: far less than
-        // what training changes.
-        let (last, other) = (here[here.len() - 1], there[there.len() - 1]);
-        assert!(apart(&last, &other) < 0.02, "{name}: {last:?} {other:?}");
-        assert_ne!(here, there, "{name}: the other device is another");
+        for other in others() {
+            let name = format!("{}, {other}", case.domain.0);
+            case.train(other, &["--device", other]);
+            let there = case.steps(other);
+            let [loss, gradient] = [0, 1].map(|of| apart(&[here[0][of]], &[there[0][of]]));
+            assert!(loss < 1e-5 && gradient < 1e-4, "{name}: {loss} {gradient}");
+            // AdamW's first steps have the size of its rate whatever the gradient, so rounding grows: far less than
+            // what training changes.
+            let (last, other) = (here[here.len() - 1], there[there.len() - 1]);
+            assert!(apart(&last, &other) < 0.02, "{name}: {last:?} {other:?}");
+            assert_ne!(here, there, "{name}: the other device is another");
+        }
     }
 }
 
@@ -131,19 +144,25 @@ fn training_is_alike() {
 #[test]
 fn runs_and_models_know_no_device() {
     for case in Case::all() {
-        let name = case.domain.0;
         case.train("whole", &[]);
-        let steps = case.steps("whole").len();
-        case.train("run", &["--device", OTHER]);
-        case.forget_the_end("run");
-        case.train("run", &["--resume"]);
-        let (whole, run) = (case.steps("whole"), case.steps("run"));
-        assert_eq!(run.len(), steps, "{name}");
-        assert!(apart(&whole[steps - 1], &run[steps - 1]) < 0.02, "{name}");
-        let (here, there) = (case.drawn("cpu"), case.drawn(OTHER));
-        assert!(here.len() > 40, "{name}: {}", here.len());
-        let apart = apart(&here, &there);
-        assert!(apart < 1e-3, "{name}: {apart}");
+        let whole = case.steps("whole");
+        let steps = whole.len();
+        for other in others() {
+            let name = format!("{}, {other}", case.domain.0);
+            let (here, there) = (&[][..], &["--device", other][..]);
+            for (run, [first, second]) in [("run", [there, here]), ("back", [here, there])] {
+                case.train(run, &[first, &["--force"]].concat());
+                case.forget_the_end(run);
+                case.train(run, &[second, &["--resume"]].concat());
+                let run = case.steps(run);
+                assert_eq!(run.len(), steps, "{name}");
+                assert!(apart(&whole[steps - 1], &run[steps - 1]) < 0.02, "{name}");
+            }
+            let (here, there) = (case.drawn("cpu"), case.drawn(other));
+            assert!(here.len() > 40, "{name}: {}", here.len());
+            let apart = apart(&here, &there);
+            assert!(apart < 1e-3, "{name}: {apart}");
+        }
     }
 }
 
@@ -151,11 +170,11 @@ fn runs_and_models_know_no_device() {
 #[test]
 fn products_round_as_asked() {
     for case in Case::all() {
-        case.train("f32", &["--device", OTHER]);
+        case.train("f32", &["--device", COMPOSED]);
         let whole = case.steps("f32")[0];
         let off = ["tf32", "bf16"].map(|precision| {
             case.asking_for(precision);
-            case.train(precision, &["--device", OTHER, "--steps", "1"]);
+            case.train(precision, &["--device", COMPOSED, "--steps", "1"]);
             let first = case.steps(precision)[0];
             [0, 1].map(|of| (first[of] - whole[of]).abs() / whole[of].abs())
         });
@@ -188,7 +207,10 @@ fn a_precision_that_a_device_lacks_is_refused() {
 #[test]
 fn a_device_that_is_not_there_is_refused() {
     refused("cuda:1", "--device cuda:1: this program was built for the CPU alone");
-    refused("gpu", "found \"gpu\", allowed: cpu, cuda, cuda:I with I from 0, or cpu:composed");
+    refused(
+        "gpu",
+        "found \"gpu\", allowed: cpu, cuda, cuda:I with I from 0, cpu:composed or cpu:emulated",
+    );
 }
 
 /// A program for GPUs starts without one, and says what is missing when it is asked for one.

@@ -45,7 +45,7 @@ pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus,
 pub use along::{SparseRows, along};
 pub use attention::{attention, attention_dual};
 pub use backward::backward;
-pub use composed::{compose_everywhere, composes_everywhere, composing};
+pub use composed::{compose_everywhere, composing, imitates_another_device};
 pub use conv::{Conv2d, conv2d};
 pub use linear::{linear, linear_act, linear_act_dual, linear_dual};
 pub use norm::{
@@ -66,3 +66,4 @@ pub use segment::{
     Gather, Segments, gather, segment_max, segment_max_dual, segment_mean, segment_softmax,
     segment_softmax_dual, segment_sum,
 };
+pub use twins::emulated::emulate_everywhere;

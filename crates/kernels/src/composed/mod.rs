@@ -30,6 +30,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Result, Tensor};
 
+use crate::twins;
+
 static EVERYWHERE: AtomicBool = AtomicBool::new(false);
 
 /// From now on operations are composed on the CPU too, in this whole process: what other devices do, where there is none.
@@ -37,7 +39,7 @@ pub fn compose_everywhere() {
     EVERYWHERE.store(true, Ordering::Relaxed);
 }
 
-/// What `f` gives while operations are composed on the CPU too, by all threads.
+/// What `f` gives while operations are composed on the CPU too, by candle's own alone, by all threads.
 pub fn composing<T>(f: impl FnOnce() -> T) -> T {
     let before = EVERYWHERE.swap(true, Ordering::Relaxed);
     let done = f();
@@ -45,14 +47,19 @@ pub fn composing<T>(f: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Whether operations are composed on the CPU now.
-pub fn composes_everywhere() -> bool {
+/// Whether candle's operations alone are composed now.
+pub(crate) fn by_candle_alone() -> bool {
     EVERYWHERE.load(Ordering::Relaxed)
 }
 
-/// Whether no kernel of this crate is to run where `x` lies.
+/// Whether the CPU does now what another device does.
+pub fn imitates_another_device() -> bool {
+    by_candle_alone() || twins::emulated::is_on()
+}
+
+/// Whether no kernel of the CPU is to run where `x` lies.
 pub(crate) fn elsewhere(x: &Tensor) -> bool {
-    !x.device().is_cpu() || composes_everywhere()
+    !x.device().is_cpu() || imitates_another_device()
 }
 
 /// `x wᵀ` of rows `[.., in]` with one matrix `[out, in]` of weights, as one product.

@@ -1,12 +1,11 @@
 //! One call of a kernel.
 
 use candle_core::op::BackpropOp;
-use candle_core::{DType, Result, Shape, Storage, Tensor, bail};
+use candle_core::{DType, Device, Result, Shape, Storage, Tensor, bail};
 
 use crate::tensor::same_dtype;
 
 /// Threads of a block.
-#[cfg(any(test, feature = "cuda"))]
 pub(super) const BLOCK: usize = 128;
 
 /// Threads of a warp.
@@ -14,7 +13,6 @@ const WARP: usize = 32;
 
 /// A kernel and its arguments, in the order of all sources: arrays that are read, (arrays that are written,) sizes,
 /// numbers.
-#[cfg_attr(not(any(test, feature = "cuda")), expect(dead_code, reason = "nothing runs it"))]
 pub(super) struct Call {
     pub(super) name: &'static str,
     pub(super) arrays: Vec<Tensor>,
@@ -22,6 +20,8 @@ pub(super) struct Call {
     pub(super) numbers: Vec<f64>,
     /// Threads that have something to do.
     pub(super) threads: usize,
+    /// Whether those of a warp wait for each other.
+    pub(super) warps: bool,
 }
 
 /// What a kernel wrote.
@@ -44,7 +44,7 @@ impl Call {
     /// If they cannot be copied.
     pub(super) fn new(name: &'static str, arrays: &[&Tensor], sizes: &[usize]) -> Result<Self> {
         let arrays = arrays.iter().map(|x| x.contiguous()).collect::<Result<_>>()?;
-        Ok(Self { name, arrays, sizes: sizes.to_vec(), numbers: vec![], threads: 0 })
+        Ok(Self { name, arrays, sizes: sizes.to_vec(), numbers: vec![], threads: 0, warps: false })
     }
 
     pub(super) fn numbers(mut self, numbers: &[f64]) -> Self {
@@ -83,6 +83,7 @@ impl Call {
         shapes: [Shape; N],
     ) -> Result<[Made; N]> {
         self.threads = rows * WARP;
+        self.warps = true;
         let lengths = std::array::from_fn(|i| shapes[i].elem_count());
         let mut shapes = shapes.into_iter();
         let made = self.run(lengths)?;
@@ -99,24 +100,13 @@ impl Call {
         Ok(made.try_into().unwrap_or_else(|_| unreachable!("a storage for each length")))
     }
 
-    #[cfg(feature = "cuda")]
     fn launch(&self, dtype: DType, lengths: &[usize]) -> Result<Vec<Storage>> {
         match self.arrays[0].device() {
-            candle_core::Device::Cuda(device) => super::nvrtc::run(device, self, dtype, lengths),
-            #[cfg(test)]
-            candle_core::Device::Cpu => super::emulated::run(self, dtype, lengths),
+            Device::Cpu => super::emulated::run(self, dtype, lengths),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(device) => super::nvrtc::run(device, self, dtype, lengths),
             other => bail!("{} is no kernel of {:?}", self.name, other.location()),
         }
-    }
-
-    #[cfg(all(test, not(feature = "cuda")))]
-    fn launch(&self, dtype: DType, lengths: &[usize]) -> Result<Vec<Storage>> {
-        super::emulated::run(self, dtype, lengths)
-    }
-
-    #[cfg(not(any(test, feature = "cuda")))]
-    fn launch(&self, _: DType, _: &[usize]) -> Result<Vec<Storage>> {
-        bail!("{} needs a program that was built for GPUs", self.name)
     }
 
     fn check(&self, lengths: &[usize]) -> Result<DType> {

@@ -2,13 +2,12 @@
 //! tangents.
 //!
 //! Their sources (`source/`) are compiled by NVRTC when they are first needed, for f32 and f64. Each runs as one node of
-//! candle's graph; sums have a fixed order, so that results have the same bits each time. Tests run the same sources on a
-//! CPU, thread by thread (`emulated`).
+//! candle's graph; sums have a fixed order, so that results have the same bits each time. The same sources run on a CPU,
+//! thread by thread (`emulated`).
 
 mod call;
 mod conv;
 mod directions;
-#[cfg(test)]
 pub(crate) mod emulated;
 mod geometry;
 mod node;
@@ -19,7 +18,6 @@ mod optim;
 mod pair;
 mod pointwise;
 mod softmax;
-#[cfg(any(test, feature = "cuda"))]
 mod source;
 mod sums;
 
@@ -39,10 +37,10 @@ pub(crate) use sums::{sum_over_points, to_points};
 
 use candle_core::{DType, Tensor};
 
+use crate::composed::by_candle_alone;
+
 /// Whether these kernels are to run where `x` lies.
 pub(crate) fn here(x: &Tensor) -> bool {
-    let device = x.device().is_cuda() && !crate::composes_everywhere();
-    #[cfg(test)]
-    let device = device || emulated::is_on();
-    device && matches!(x.dtype(), DType::F32 | DType::F64)
+    let device = x.device().is_cuda() || (x.device().is_cpu() && emulated::is_on());
+    device && !by_candle_alone() && matches!(x.dtype(), DType::F32 | DType::F64)
 }

@@ -20,7 +20,6 @@ pub(super) fn source() -> String {
 }
 
 /// The names of the kernels.
-#[cfg(test)]
 pub(super) fn names() -> Vec<String> {
     let start = |line: &str| {
         let rest = line.strip_prefix("KERNEL ")?;

@@ -1,4 +1,4 @@
-// Runs kernels on a CPU, for tests: the threads of a block in turn, up to where they wait for each other.
+// Runs kernels on a CPU: the threads of a block in turn, up to where they wait for each other.
 #include <cmath>
 #include <ucontext.h>
 #include <cstddef>
@@ -72,12 +72,14 @@ void call(void (*f)(A...), void **at)
     call(f, at, std::index_sequence_for<A...>{});
 }
 
-static void launch(void (*f)(void **), unsigned blocks, unsigned size, void **at)
+static void launch(void (*f)(void **), unsigned blocks, unsigned size, bool waits, void **at)
 {
     kernel = f, arguments = at, blockDim.x = size;
-    for (unsigned i = 0; i < blocks; ++i) {
-        blockIdx.x = i;
-        block();
+    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) {
+        if (waits)
+            block();
+        else
+            for (threadIdx.x = 0; threadIdx.x < size; ++threadIdx.x) f(at);
     }
 }
 
@@ -94,9 +96,9 @@ T __shfl_xor_sync(unsigned, T x, unsigned mask)
     return other;
 }
 
-// What a test calls for the kernel `name`.
+// What is called for the kernel `name`, whose threads wait for each other or not.
 #define EMULATED(name)                                                                          \
-    extern "C" void emulated_##name(unsigned blocks, unsigned size, void **at)                   \
+    extern "C" void emulated_##name(unsigned blocks, unsigned size, bool waits, void **at)       \
     {                                                                                           \
-        emulated::launch([](void **at) { emulated::call(name, at); }, blocks, size, at);         \
+        emulated::launch([](void **at) { emulated::call(name, at); }, blocks, size, waits, at);  \
     }
