@@ -1,7 +1,8 @@
 //! Times a training step of the periodic network for `benches/peers/periodic_speed.py`.
 //!
 //! Reads lines `threads repetitions` and answers each with the milliseconds of every step: forward, backward and
-//! AdamW on as many crystals, in 4 shards over a pool, as training runs.
+//! AdamW on as many crystals, as training runs: in 4 shards over a pool, or in one on a GPU. Its arguments are the number
+//! of crystals and, in one built with the feature `cuda`, the GPU: cuda:0.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -19,10 +20,9 @@ use rayon::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const BATCH: usize = 96;
 const ATOMS: usize = 10;
 const ELEMENTS: usize = 89;
-const SHARDS: usize = 4;
+const SHARDS_OF_CPU: usize = 4;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -33,10 +33,12 @@ struct Setting {
     x: State,
     end: State,
     t: Vec<f64>,
+    batch: usize,
+    shards: usize,
 }
 
 impl Setting {
-    fn new() -> Result<Self> {
+    fn new(batch: usize, device: &Device) -> Result<Self> {
         let time = TimeFeaturesConfig::Fourier { pairs: 8, lowest: 0.25, highest: 8.0 };
         let config = PeriodicConfig {
             width: 160,
@@ -52,24 +54,26 @@ impl Setting {
         let cells = CellLaw { mean: [0.0, 0.0, 0.0, 0.0, 0.0, 0.9], deviation: [0.2; 6] };
         let told = Told { elements: ELEMENTS, cells, conditions: 0, species: GivenSpecies::Always };
         let build = |builder: &Builder| Periodic::new(builder, &config, told);
-        let (store, network) = ParamStore::create(DType::F32, Seed(1), build)?;
-        let mut rng = Rng::new(Seed(2), Purpose::Data, ids(0, BATCH), 0);
-        let species: Vec<u32> = (0..BATCH * ATOMS).map(|i| (i * 7 % ELEMENTS) as u32).collect();
+        let (store, network) = ParamStore::create_on(device, DType::F32, Seed(1), build)?;
+        let mut rng = Rng::new(Seed(2), Purpose::Data, ids(0, batch), 0);
+        let species: Vec<u32> = (0..batch * ATOMS).map(|i| (i * 7 % ELEMENTS) as u32).collect();
         let mut draw = || -> Result<State> {
             let coords = rng.uniform(&[ATOMS, 3], DType::F32, &Device::Cpu)?;
             let cell = rng.normal(&[6], DType::F32, &Device::Cpu)?;
-            let species = Tensor::from_slice(&species, (BATCH, ATOMS), &Device::Cpu)?;
-            Ok(State::new(vec![coords, cell, species]))
+            let species = Tensor::from_slice(&species, (batch, ATOMS), &Device::Cpu)?;
+            let there = |part: Tensor| part.to_device(device);
+            Ok(State::new(vec![there(coords)?, there(cell)?, there(species)?]))
         };
         let (x, end) = (draw()?, draw()?);
-        let t = (0..BATCH).map(|i| (i as f64 + 0.5) / BATCH as f64).collect();
+        let t = (0..batch).map(|i| (i as f64 + 0.5) / batch as f64).collect();
         let vars = store.iter().map(|(_, var)| var.clone()).collect();
-        Ok(Self { network, vars, x, end, t })
+        let shards = if device.is_cpu() { SHARDS_OF_CPU } else { 1 };
+        Ok(Self { network, vars, x, end, t, batch, shards })
     }
 
     /// Gradients of a shard's loss, in the order of the parameters.
     fn shard(&self, index: usize) -> langevin_core::Result<Vec<Option<Tensor>>> {
-        let count = BATCH / SHARDS;
+        let count = self.batch / self.shards;
         let part = |state: &State| state.narrow(index * count, count);
         let (x, end) = (part(&self.x)?, part(&self.end)?);
         let t = Times::new(self.t[index * count..][..count].to_vec());
@@ -82,7 +86,7 @@ impl Setting {
     }
 
     fn step(&self, adam: &mut AdamW) -> Result<()> {
-        let parts: Vec<Vec<Option<Tensor>>> = (0..SHARDS)
+        let parts: Vec<Vec<Option<Tensor>>> = (0..self.shards)
             .into_par_iter()
             .map(|index| self.shard(index))
             .collect::<langevin_core::Result<_>>()?;
@@ -92,12 +96,25 @@ impl Setting {
     }
 }
 
+/// Of cuda:0, the first NVIDIA GPU, and so on.
+fn opened(name: &str) -> Result<Device> {
+    let index = name.strip_prefix("cuda:").and_then(|index| index.parse::<usize>().ok());
+    let index = index.ok_or_else(|| format!("found {name:?}, allowed: cuda:I with I from 0"))?;
+    #[cfg(feature = "cuda")]
+    return Ok(langevin_kernels::cuda::open(index)?);
+    #[cfg(not(feature = "cuda"))]
+    Err(format!("cuda:{index}: build this example with --features cuda").into())
+}
+
 fn main() -> Result<()> {
     // candle's own loops stay on one thread, as in the command; the pool below is the shards'.
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
         assert_eq!(std::env::var(name).as_deref(), Ok("1"), "set {name}=1");
     }
-    let setting = Setting::new()?;
+    let mut arguments = std::env::args().skip(1);
+    let batch = arguments.next().ok_or("name the number of crystals")?.parse()?;
+    let device = arguments.next().map_or(Ok(Device::Cpu), |name| opened(&name))?;
+    let setting = Setting::new(batch, &device)?;
     let mut adam = AdamW::new(setting.vars.clone(), 0)?;
     let mut pools = HashMap::new();
     for line in std::io::stdin().lock().lines() {

@@ -33,7 +33,11 @@ pub fn open(index: usize) -> Result<Device> {
     check_driver(driver_version().map_err(Error::wrap)?, sys::CUDA_VERSION)?;
     let context = CudaContext::new(index).map_err(Error::wrap)?;
     check_capability(context.compute_capability().map_err(Error::wrap)?, CAPABILITY)?;
-    Device::new_cuda_with_stream(index)
+    let device = Device::new_cuda_with_stream(index)?;
+    // SAFETY: all work and all memory of the device go through its one stream, in order, so nothing is used before it was
+    // written or after it was freed. Events that say so would cost more than most kernels take to start.
+    unsafe { device.as_cuda_device()?.disable_event_tracking() };
+    Ok(device)
 }
 
 /// Refuses a GPU whose networks cannot multiply in TF32 or bfloat16.
