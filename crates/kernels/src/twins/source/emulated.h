@@ -1,5 +1,6 @@
 // Runs kernels on a CPU: the threads of a block in turn, up to where they wait for each other.
 #include <cmath>
+#include <csetjmp>
 #include <ucontext.h>
 #include <cstddef>
 #include <utility>
@@ -17,44 +18,62 @@ namespace emulated {
 
 constexpr size_t STACK = 64 << 10, MOST = 1024;
 
+// A thread of a block has a stack of its own and lives on for all blocks.
 struct Thread {
-    ucontext_t context;
-    bool done;
-    std::vector<char> stack = std::vector<char>(STACK);
+    jmp_buf place;
+    bool begun = false, done;
+    std::vector<char> stack;
 };
 
 static std::vector<Thread> threads(MOST);
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static double exchanged[MOST];
 static void (*kernel)(void **);
 static void **arguments;
 
-// Every other thread runs up to its own wait before this one goes on.
-static void wait() { swapcontext(&threads[threadIdx.x].context, &scheduler); }
+// Every other thread runs up to its own wait before this one goes on. Unlike swapcontext this asks the system nothing.
+static void wait()
+{
+    if (_setjmp(threads[threadIdx.x].place) == 0) _longjmp(scheduler, 1);
+}
 
 static void body()
 {
-    kernel(arguments);
-    threads[threadIdx.x].done = true;
+    for (;;) {
+        kernel(arguments);
+        threads[threadIdx.x].done = true;
+        wait();
+    }
+}
+
+static void begin(Thread &thread)
+{
+    thread.begun = true;
+    thread.stack.resize(STACK);
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = thread.stack.data();
+    context.uc_stack.ss_size = STACK;
+    makecontext(&context, body, 0);
+    setcontext(&context);
+}
+
+static void go_on(unsigned i)
+{
+    threadIdx.x = i;
+    if (_setjmp(scheduler) != 0) return;
+    if (threads[i].begun) _longjmp(threads[i].place, 1);
+    begin(threads[i]);
 }
 
 static void block()
 {
-    for (unsigned i = 0; i < blockDim.x; ++i) {
-        Thread &thread = threads[i];
-        getcontext(&thread.context);
-        thread.context.uc_stack.ss_sp = thread.stack.data();
-        thread.context.uc_stack.ss_size = STACK;
-        thread.context.uc_link = &scheduler;
-        thread.done = false;
-        makecontext(&thread.context, body, 0);
-    }
+    for (unsigned i = 0; i < blockDim.x; ++i) threads[i].done = false;
     for (bool all = false; !all;) {
         all = true;
         for (unsigned i = 0; i < blockDim.x; ++i) {
             if (threads[i].done) continue;
-            threadIdx.x = i;
-            swapcontext(&scheduler, &threads[i].context);
+            go_on(i);
             all = all && threads[i].done;
         }
     }
