@@ -60,7 +60,7 @@ impl WarmStart {
                     "--from {path}: parameter {name} is {there:?} there and {here:?} in this network"
                 )));
             }
-            var.set(&tensor.to_dtype(var.dtype())?)?;
+            var.set(&tensor.to_dtype(var.dtype())?.to_device(var.device())?)?;
             found += 1;
         }
         if found == 0 {

@@ -1,6 +1,7 @@
 //! A network that works elsewhere than on the CPU.
 
 use candle_core::{DType, Device, Tensor};
+use langevin_kernels::in_turn;
 
 use crate::{Condition, Network, Result, State, Times};
 
@@ -24,8 +25,10 @@ impl OnDevice {
 impl Network for OnDevice {
     fn forward(&self, x: &State, t: &Times, s: &Times, condition: &Condition) -> Result<State> {
         let there = |part: &Tensor| Ok(part.to_device(&self.device)?);
-        let outputs = self.network.forward(&x.map(there)?, t, s, &condition.map(there)?)?;
-        outputs.map(|part| Ok(part.to_device(&Device::Cpu)?))
+        in_turn(|| {
+            let outputs = self.network.forward(&x.map(there)?, t, s, &condition.map(there)?)?;
+            outputs.map(|part| Ok(part.to_device(&Device::Cpu)?))
+        })
     }
 
     fn dtype(&self) -> DType {

@@ -4,14 +4,16 @@ use crate::composed;
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use std::sync::Arc;
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A matrix with few entries in a row, and its transpose for the adjoint.
 #[derive(Debug, Clone)]
 pub struct SparseRows {
     forward: Arc<Rows>,
     adjoint: Arc<Rows>,
+    /// All entries, where they were asked for last.
+    dense: Arc<Mutex<Option<Tensor>>>,
 }
 
 /// Entries row by row.
@@ -59,7 +61,11 @@ impl SparseRows {
             }
         }
         let adjoint = Rows::of(&transposed, rows.len());
-        Ok(Self { forward: Arc::new(Rows::of(rows, sources)), adjoint: Arc::new(adjoint) })
+        Ok(Self {
+            forward: Arc::new(Rows::of(rows, sources)),
+            adjoint: Arc::new(adjoint),
+            dense: Arc::default(),
+        })
     }
 
     /// Rows of the matrix: the length of the axis after it.
@@ -75,13 +81,23 @@ impl SparseRows {
 
     /// All entries, `[rows, columns]`, with the element type and on the device of `like`.
     pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
+        let mut kept = self.dense.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dense) = &*kept
+            && dense.dtype() == like.dtype()
+            && dense.device().same_device(like.device())
+        {
+            return Ok(dense.clone());
+        }
         let mut all = vec![0f64; self.len() * self.sources()];
         for j in 0..self.len() {
             for &(i, weight) in self.forward.row(j) {
                 all[j * self.sources() + i as usize] += weight;
             }
         }
-        Tensor::from_vec(all, (self.len(), self.sources()), like.device())?.to_dtype(like.dtype())
+        let dense = Tensor::from_vec(all, (self.len(), self.sources()), &Device::Cpu)?;
+        let dense = dense.to_dtype(like.dtype())?.to_device(like.device())?;
+        *kept = Some(dense.clone());
+        Ok(dense)
     }
 
     fn is_identity(&self) -> bool {

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId};
 
+use crate::turn::in_turn;
+
 /// Gradients that operations gave straight to their variables.
 type Leaves = HashMap<TensorId, Tensor>;
 
@@ -22,6 +24,10 @@ thread_local! {
 /// # Errors
 /// Those of the operations.
 pub fn backward(loss: &Tensor) -> Result<GradStore> {
+    in_turn(|| gradients(loss))
+}
+
+fn gradients(loss: &Tensor) -> Result<GradStore> {
     let open = Open::new();
     let store = loss.backward();
     let leaves = open.close();

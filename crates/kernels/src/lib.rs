@@ -39,6 +39,7 @@ mod simd;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod twins;
 
 pub use activation::{Activation, gelu, gelu_tanh, selu, sigmoid, silu, softplus, tanh};
@@ -66,4 +67,5 @@ pub use segment::{
     Gather, Segments, gather, segment_max, segment_max_dual, segment_mean, segment_softmax,
     segment_softmax_dual, segment_sum,
 };
+pub use turn::in_turn;
 pub use twins::emulated::emulate_everywhere;

@@ -136,6 +136,12 @@ fn convolutions() {
             |t| crate::conv2d(&t[0], &t[1], Some(&t[2]), window),
         );
     }
+    let pixels = Conv2d { stride: 1, padding: 0 };
+    same(
+        &[&[2, 3, 7, 6], &[4, 3, 1, 1], &[4]],
+        |t| conv2d(&t[0], &t[1], &t[2], pixels),
+        |t| crate::conv2d(&t[0], &t[1], Some(&t[2]), pixels),
+    );
 }
 
 #[test]

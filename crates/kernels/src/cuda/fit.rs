@@ -15,11 +15,29 @@ pub(super) fn check_driver(driver: u32, build: u32) -> Result<()> {
     if driver >= build {
         return Ok(());
     }
-    let named = |version: u32| format!("{}.{}", version / 1000, version % 1000 / 10);
     let (driver, build) = (named(driver), named(build));
     refused(format!(
         "the NVIDIA driver knows CUDA up to {driver}, and this program was built with CUDA {build}; update the driver, or build with a CUDA toolkit of at most {driver}"
     ))
+}
+
+/// The same for what NVRTC compiles, which is found at run time and may be another than that of the build.
+///
+/// # Errors
+/// What to do about it.
+pub(super) fn check_nvrtc(driver: u32, nvrtc: u32) -> Result<()> {
+    if driver >= nvrtc {
+        return Ok(());
+    }
+    let (driver, nvrtc) = (named(driver), named(nvrtc));
+    refused(format!(
+        "the NVIDIA driver knows CUDA up to {driver}, and the NVRTC found is of CUDA {nvrtc}; update the driver, or put an older CUDA toolkit first in LD_LIBRARY_PATH"
+    ))
+}
+
+/// A version given as 1000 times major plus 10 times minor.
+fn named(version: u32) -> String {
+    format!("{}.{}", version / 1000, version % 1000 / 10)
 }
 
 /// Whether kernels built for `built` run on a GPU of `(major, minor)`: those for 89 and before on all later ones, those
@@ -73,6 +91,12 @@ mod tests {
         check_driver(13_020, 13_000).unwrap();
         let text = message(check_driver(12_080, 13_000));
         assert!(text.contains("up to 12.8,") && text.contains("built with CUDA 13.0"), "{text}");
+        check_nvrtc(13_000, 13_000).unwrap();
+        let text = message(check_nvrtc(13_000, 13_010));
+        assert!(
+            text.contains("up to 13.0,") && text.contains("NVRTC found is of CUDA 13.1"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct ParamState<T> {
 
 /// AdamW over a list of parameters, with gradient clipping and moving averages.
 ///
-/// It steps where the parameters lie. Its memory, read by [`AdamW::states`] and put back by [`AdamW::restore`] with
+/// It steps where the parameters lie. Values that they are given from outside count from the next [`AdamW::restore`] on. Its memory, read by [`AdamW::states`] and put back by [`AdamW::restore`] with
 /// [`AdamW::step`], goes on on any device, on the same one with the same bits.
 #[derive(Debug, Clone)]
 pub struct AdamW {
@@ -215,7 +215,10 @@ impl AdamW {
             Memory::Cpu(states) => clipped.on_cpu(&self.vars, states, grads, decays)?,
             Memory::Gpu(flat) => {
                 let gradient = flat.gradient(grads)?;
-                let info = clipped.info(twins::square_sum(&gradient)?.sqrt());
+                let single = twins::square_sum(&gradient)?.sqrt();
+                // Squares in single precision end where the CPU's, in double, do not.
+                let norm = if single.is_finite() { single } else { global_norm(grads)? };
+                let info = clipped.info(norm);
                 if info.grad_norm.is_finite() {
                     flat.step(&self.vars, &gradient, clipped.scalars(info), decays)?;
                 }

@@ -151,7 +151,7 @@ impl Flat {
     /// # Errors
     /// If it cannot be read.
     pub(super) fn average(&self, index: usize) -> Result<Vec<Tensor>> {
-        self.parts(&self.ema[index].to_device(&Device::Cpu)?)
+        self.own_parts(&self.ema[index])
     }
 
     /// The values of each parameter, on the CPU and without its shape.
@@ -159,7 +159,13 @@ impl Flat {
     /// # Errors
     /// If they cannot be read.
     pub(super) fn values(&self) -> Result<Vec<Tensor>> {
-        self.parts(&self.theta.to_device(&Device::Cpu)?)
+        self.own_parts(&self.theta)
+    }
+
+    /// Parts on the CPU that hold no more than their numbers: candle copies all that a view is of.
+    fn own_parts(&self, all: &Tensor) -> Result<Vec<Tensor>> {
+        let parts = self.parts(&all.to_device(&Device::Cpu)?)?;
+        parts.iter().map(Tensor::force_contiguous).collect()
     }
 
     fn parts(&self, all: &Tensor) -> Result<Vec<Tensor>> {
@@ -175,5 +181,9 @@ impl Flat {
 
 fn behind_one_another(tensors: &[Tensor]) -> Result<Tensor> {
     let flat = tensors.iter().map(|x| x.detach().flatten_all()).collect::<Result<Vec<_>>>()?;
-    Tensor::cat(&flat, 0)
+    match &flat[..] {
+        // Of one candle would give the tensor itself, which others write.
+        [only] => only.force_contiguous(),
+        _ => Tensor::cat(&flat, 0),
+    }
 }

@@ -9,6 +9,7 @@ use crate::parallel::unwritten;
 use crate::real::Real;
 use crate::simd::Simd;
 use crate::tensor::{View, by_dtype, tensor};
+use crate::turn::in_turn;
 
 /// `((g_0 + g_1) + g_2) + …` of each parameter over the parts that have its gradient, side by side.
 ///
@@ -28,7 +29,7 @@ pub fn sum_in_order(parts: Vec<Vec<Option<Tensor>>>) -> Result<Vec<Option<Tensor
             [] => Ok(None),
             [only] => Ok(Some(only.clone())),
             [first, ref others @ ..] if !first.device().is_cpu() => {
-                others.iter().try_fold(first.clone(), |sum, term| sum + *term).map(Some)
+                in_turn(|| others.iter().try_fold(first.clone(), |sum, term| sum + *term)).map(Some)
             }
             [first, ..] => by_dtype!(first.dtype(), sum(&found)).map(Some),
         }

@@ -22,11 +22,11 @@ pub(crate) fn conv2d([x, w, b]: [&Tensor; 3], conv: Conv2d, product: Product) ->
         let pixels = sizes.high * sizes.wide;
         let g = g.reshape((batch, outs, pixels))?;
         let dx = || {
-            let turned = sizes.weights(&w_kept)?.transpose(1, 2)?.contiguous()?;
+            let turned = sizes.weights(&w_kept)?.transpose(1, 2)?;
             sizes.image(&product(&turned, &g)?)
         };
         let dw = || {
-            let turned = sizes.patches(&x_kept)?.transpose(1, 2)?.contiguous()?;
+            let turned = sizes.patches(&x_kept)?.transpose(1, 2)?;
             let each = product(&g, &turned)?;
             sums(&each, [1, batch, w_kept.elem_count()], w_kept.shape())
         };
@@ -36,7 +36,7 @@ pub(crate) fn conv2d([x, w, b]: [&Tensor; 3], conv: Conv2d, product: Product) ->
         };
         let tensor = |made: Option<Made>| made.map(Made::tensor);
         Ok([
-            tensor(wanted[0].then(dx).transpose()?),
+            wanted[0].then(dx).transpose()?,
             tensor(wanted[1].then(dw).transpose()?),
             tensor(wanted[2].then(db).transpose()?),
         ])
@@ -80,16 +80,26 @@ impl Sizes {
 
     /// `[B, C h w, pixels]`.
     fn patches(&self, x: &Tensor) -> Result<Tensor> {
-        let pixels = self.high * self.wide;
-        let call = self.call("patches", x, self.batch * self.patch() * pixels)?;
-        Ok(call.make((self.batch, self.patch(), pixels))?.tensor())
+        let shape = (self.batch, self.patch(), self.high * self.wide);
+        if self.pixels_alone() {
+            return x.contiguous()?.reshape(shape);
+        }
+        Ok(self.call("patches", x, Shape::from(shape).elem_count())?.make(shape)?.tensor())
     }
 
     /// The adjoint of [`Sizes::patches`].
-    fn image(&self, patches: &Tensor) -> Result<Made> {
+    fn image(&self, patches: &Tensor) -> Result<Tensor> {
         let shape = (self.batch, self.channels, self.image[0], self.image[1]);
+        if self.pixels_alone() {
+            return patches.contiguous()?.reshape(shape);
+        }
         let all = Shape::from(shape).elem_count();
-        self.call("patches_adjoint", patches, all)?.make(shape)
+        Ok(self.call("patches_adjoint", patches, all)?.make(shape)?.tensor())
+    }
+
+    /// Whether a patch is one pixel of all channels, so that an image is its patches.
+    fn pixels_alone(&self) -> bool {
+        self.kernel == [1, 1] && self.conv == Conv2d { stride: 1, padding: 0 }
     }
 
     fn call(&self, name: &'static str, x: &Tensor, all: usize) -> Result<Call> {

@@ -17,6 +17,7 @@ use super::call::{BLOCK, Call};
 use super::source::{names, source};
 use crate::real::Real;
 use crate::tensor::View;
+use crate::turn::take_turns;
 
 static EVERYWHERE: AtomicBool = AtomicBool::new(false);
 
@@ -35,6 +36,7 @@ type Kernel = unsafe extern "C" fn(c_uint, c_uint, bool, *const *const c_void);
 /// If this machine has no C++ compiler (`c++`), or it does not compile them.
 pub fn emulate_everywhere() -> Result<()> {
     library(DType::F32)?;
+    take_turns();
     EVERYWHERE.store(true, Ordering::Relaxed);
     Ok(())
 }

@@ -10,7 +10,7 @@ mod tiles;
 use candle_core::{DType, Tensor};
 use langevin_core::config::require;
 use langevin_core::{Condition, ConfigError, Error, Head, Network, Result, State, Times};
-use langevin_kernels::Activation;
+use langevin_kernels::{Activation, imitates_another_device};
 use langevin_nn::{Builder, Layer, Linear, TimeFeatures, TimeFeaturesConfig};
 use serde::{Deserialize, Serialize};
 
@@ -266,7 +266,8 @@ impl Network for NeuralField {
         let factor = (whole[0].factor * whole[1].factor).sqrt();
         let lattices = self.lattices_for(factor);
         let told = self.told(condition, factor, t)?;
-        let made = tiles::made(&whole, self.reach, |[y, x_part]| {
+        let on_cpu = x.device().is_cpu() && !imitates_another_device();
+        let made = tiles::made(&whole, self.reach, on_cpu, |[y, x_part]| {
             let maps = Maps { y: AxisMaps::new(y, lattices)?, x: AxisMaps::new(x_part, lattices)? };
             let cut = |tensor: &Tensor,
                        rows: &std::ops::Range<usize>,

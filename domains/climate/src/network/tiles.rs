@@ -12,13 +12,14 @@ use super::maps::Part;
 const EDGE: usize = 48;
 
 /// A field made tile by tile; `make` gives the fine field under a part, whose borders are right from `reach` coarse cells
-/// inwards, or at the borders of the whole.
+/// inwards, or at the borders of the whole. Side by side on the CPU, in turn on another device, which is one.
 ///
 /// # Errors
 /// The first error of `make`.
 pub(super) fn made(
     whole: &[Part; 2],
     reach: usize,
+    on_cpu: bool,
     make: impl Fn([&Part; 2]) -> Result<Tensor> + Sync,
 ) -> Result<Tensor> {
     if whole.iter().all(|axis| axis.coarse.len() <= EDGE + 2 * reach) {
@@ -31,7 +32,11 @@ pub(super) fn made(
             let tile = tile.narrow(2, row.kept.start, row.kept.len())?;
             Ok(tile.narrow(3, column.kept.start, column.kept.len())?.contiguous()?)
         };
-        let tiles = columns.par_iter().with_max_len(1).map(one).collect::<Result<Vec<_>>>()?;
+        let tiles = if on_cpu {
+            columns.par_iter().with_max_len(1).map(one).collect::<Result<Vec<_>>>()?
+        } else {
+            columns.iter().map(one).collect::<Result<Vec<_>>>()?
+        };
         Ok(Tensor::cat(&tiles, 3)?)
     };
     let strips = rows.iter().map(strip).collect::<Result<Vec<_>>>()?;
