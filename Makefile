@@ -24,9 +24,10 @@ cuda: setup
 	. .deps/cuda.env && $(BUILD) build --release --features cuda $$LANGEVIN_FEATURES
 	cp -f $(LANGEVIN) $(LANGEVIN)-cuda
 
-# Lints of what only programs for GPUs have; after `make cuda`.
+# Lints of what only programs for GPUs have, and whether NVRTC compiles their kernels; after `make cuda`, without a GPU.
 check-cuda:
 	. .deps/cuda.env && $(BUILD) clippy --release --features cuda $$LANGEVIN_FEATURES -- -D warnings
+	. .deps/cuda.env && $(BUILD) test --release -p langevin-kernels --features cuda --lib -- cuda twins
 
 setup: .deps/build.env
 
