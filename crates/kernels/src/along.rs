@@ -4,6 +4,7 @@ use crate::composed;
 use crate::parallel::{Shared, for_blocks};
 use crate::real::Real;
 use crate::tensor::{View, by_dtype, dtype_of, same_dtype, slice_of, tensor, wants_gradient};
+use crate::twins::Entries;
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,8 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct SparseRows {
     forward: Arc<Rows>,
     adjoint: Arc<Rows>,
-    /// All entries, where they were asked for last.
-    dense: Arc<Mutex<Option<Tensor>>>,
 }
 
 /// Entries row by row.
@@ -23,6 +22,8 @@ struct Rows {
     offsets: Vec<usize>,
     entries: Vec<(u32, f64)>,
     sources: usize,
+    /// The same where it was asked for last.
+    there: Mutex<Option<Entries>>,
 }
 
 impl Rows {
@@ -33,7 +34,7 @@ impl Rows {
             Some(*end)
         }));
         let entries = rows.iter().flatten().map(|&(i, weight)| (i as u32, weight)).collect();
-        Self { offsets, entries, sources }
+        Self { offsets, entries, sources, there: Mutex::default() }
     }
 
     fn len(&self) -> usize {
@@ -42,6 +43,35 @@ impl Rows {
 
     fn row(&self, j: usize) -> &[(u32, f64)] {
         &self.entries[self.offsets[j]..self.offsets[j + 1]]
+    }
+
+    /// As arrays of the element type and on the device of `like`.
+    fn entries(&self, like: &Tensor) -> Result<Entries> {
+        /// Whole numbers up to here are exact in single precision.
+        const EXACT: usize = 1 << 24;
+        let mut there = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = |x: &Tensor| x.dtype() == like.dtype() && x.device().same_device(like.device());
+        if let Some(entries) = there.as_ref().filter(|entries| alike(&entries.arrays[0])) {
+            return Ok(entries.clone());
+        }
+        if self.entries.len().max(self.sources) > EXACT {
+            bail!(
+                "a matrix of {} entries and {} columns, allowed: at most 2^24",
+                self.entries.len(),
+                self.sources
+            );
+        }
+        let array = |values: Vec<f64>| {
+            let length = values.len();
+            Tensor::from_vec(values, length, &Device::Cpu)?
+                .to_dtype(like.dtype())?
+                .to_device(like.device())
+        };
+        let offsets = array(self.offsets.iter().map(|&offset| offset as f64).collect())?;
+        let columns = array(self.entries.iter().map(|&(column, _)| f64::from(column)).collect())?;
+        let weights = array(self.entries.iter().map(|&(_, weight)| weight).collect())?;
+        let entries = Entries { arrays: [offsets, columns, weights], rows: self.len() };
+        Ok(there.insert(entries).clone())
     }
 }
 
@@ -61,11 +91,7 @@ impl SparseRows {
             }
         }
         let adjoint = Rows::of(&transposed, rows.len());
-        Ok(Self {
-            forward: Arc::new(Rows::of(rows, sources)),
-            adjoint: Arc::new(adjoint),
-            dense: Arc::default(),
-        })
+        Ok(Self { forward: Arc::new(Rows::of(rows, sources)), adjoint: Arc::new(adjoint) })
     }
 
     /// Rows of the matrix: the length of the axis after it.
@@ -79,25 +105,20 @@ impl SparseRows {
         self.forward.sources
     }
 
+    /// The matrix and its transpose, entry by entry, with the element type and on the device of `like`.
+    pub(crate) fn entries(&self, like: &Tensor) -> Result<[Entries; 2]> {
+        Ok([self.forward.entries(like)?, self.adjoint.entries(like)?])
+    }
+
     /// All entries, `[rows, columns]`, with the element type and on the device of `like`.
     pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
-        let mut kept = self.dense.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(dense) = &*kept
-            && dense.dtype() == like.dtype()
-            && dense.device().same_device(like.device())
-        {
-            return Ok(dense.clone());
-        }
         let mut all = vec![0f64; self.len() * self.sources()];
         for j in 0..self.len() {
             for &(i, weight) in self.forward.row(j) {
                 all[j * self.sources() + i as usize] += weight;
             }
         }
-        let dense = Tensor::from_vec(all, (self.len(), self.sources()), &Device::Cpu)?;
-        let dense = dense.to_dtype(like.dtype())?.to_device(like.device())?;
-        *kept = Some(dense.clone());
-        Ok(dense)
+        Tensor::from_vec(all, (self.len(), self.sources()), like.device())?.to_dtype(like.dtype())
     }
 
     fn is_identity(&self) -> bool {
@@ -119,7 +140,7 @@ pub fn along(x: &Tensor, axis: usize, matrix: &SparseRows) -> Result<Tensor> {
         return Ok(x.clone());
     }
     if composed::elsewhere(x) {
-        return composed::along(x, axis, &matrix.dense(x)?);
+        return composed::sparse_along(x, axis, matrix);
     }
     x.contiguous()?.apply_op1(Along { matrix: matrix.clone(), axis })
 }
@@ -190,7 +211,7 @@ impl CustomOp1 for Along {
 mod tests {
     use super::*;
     use crate::testing::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     fn matrix() -> SparseRows {
         let rows = [

@@ -1,8 +1,8 @@
 //! Fused operations with their adjoints and tangents, and the counter-based generator.
 //!
 //! Each operation takes candle tensors (f32 or f64), on the CPU records one node in candle's graph and has its own
-//! adjoint, and on other devices is composed of candle's operations. Where a forward-mode tangent is needed (consistency models, flow maps)
-//! `*_dual` returns `(value, tangent)`: the value is differentiable, the tangent has no graph.
+//! adjoint, and on other devices is composed of candle's products and kernels between them. Where a forward-mode tangent
+//! is needed (consistency models, flow maps) `*_dual` returns `(value, tangent)`: the value is differentiable, the tangent has no graph.
 //!
 //! Three promises hold for all of them, and are tested:
 //! - the same bits for any number of threads of the pool they run in ([`parallel`]);

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::along;
+use super::geometry::along;
 use super::product::reduced;
 use crate::conv::Conv2d;
 use crate::twins;

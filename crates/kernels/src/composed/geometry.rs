@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor};
 
 use super::of_two;
+use crate::along::SparseRows;
 use crate::precision::whole_product;
 use crate::twins;
 
@@ -78,8 +79,16 @@ pub(crate) fn directed_sums(
     (scalars * along)?.sum(2)
 }
 
+/// `y[.., j, ..] = Σ_i m[j, i] x[.., i, ..]` along `axis`.
+pub(crate) fn sparse_along(x: &Tensor, axis: usize, matrix: &SparseRows) -> Result<Tensor> {
+    if twins::here(x) {
+        return twins::along(x, axis, matrix.entries(x)?);
+    }
+    along(x, axis, &matrix.dense(x)?)
+}
+
 /// `y[.., j, ..] = Σ_i m[j, i] x[.., i, ..]` along `axis`, `m` `[J, I]` filled with zeros.
-pub(crate) fn along(x: &Tensor, axis: usize, matrix: &Tensor) -> Result<Tensor> {
+pub(super) fn along(x: &Tensor, axis: usize, matrix: &Tensor) -> Result<Tensor> {
     let last = x.rank() - 1;
     let rows = x.transpose(axis, last)?.contiguous()?;
     super::whole_rows_times(&rows, matrix)?.transpose(axis, last)?.contiguous()

@@ -1,5 +1,5 @@
 //! What the fused operations mean, composed of candle's own: they run where tensors are not on the CPU, and check the
-//! kernels there.
+//! kernels there. On a GPU candle makes the products, and [`crate::twins`] what stands between them.
 //!
 //! Shapes were checked by the callers. No operation here has a gradient of candle's that is wrong or slow on a GPU: rows
 //! are picked by products with matrices of ones and zeros, not by indices.
@@ -18,7 +18,7 @@ mod tests;
 pub(crate) use attention::{attention, attention_tangent};
 pub(crate) use conv::conv2d;
 pub(crate) use geometry::{
-    along, directed_sums, displacement_sum, displacement_tangent, mean_over_points,
+    directed_sums, displacement_sum, displacement_tangent, mean_over_points, sparse_along,
     squared_distances, squared_distances_tangent, to_points,
 };
 pub(crate) use linear::{linear_act, linear_tangent};
@@ -67,7 +67,7 @@ fn rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     by_rows(x, w, |x, w| product::reduced(x, &w.t()?, Tensor::matmul))
 }
 
-/// As [`rows_times`], whole but on a GPU in TF32, which rounds all its products: of what is no feature of a network.
+/// As [`rows_times`], whole in every precision: of what is no feature of a network.
 fn whole_rows_times(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     by_rows(x, w, |x, w| x.matmul(&w.t()?))
 }

@@ -5,6 +5,7 @@
 //! candle's graph; sums have a fixed order, so that results have the same bits each time. The same sources run on a CPU,
 //! thread by thread (`emulated`).
 
+mod along;
 mod call;
 mod conv;
 mod directions;
@@ -21,6 +22,7 @@ mod softmax;
 mod source;
 mod sums;
 
+pub(crate) use along::{Entries, along};
 pub(crate) use conv::conv2d;
 pub(crate) use directions::directed_sums;
 pub(crate) use geometry::{

@@ -1,7 +1,7 @@
 //! The sources of the kernels.
 
 /// What they share, and the kernels.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     include_str!("source/common.cu"),
     include_str!("source/pointwise.cu"),
     include_str!("source/sums.cu"),
@@ -10,6 +10,7 @@ const PARTS: [&str; 10] = [
     include_str!("source/pair.cu"),
     include_str!("source/geometry.cu"),
     include_str!("source/directions.cu"),
+    include_str!("source/along.cu"),
     include_str!("source/conv.cu"),
     include_str!("source/optim.cu"),
 ];
