@@ -1,18 +1,12 @@
 //! The optimiser: its state and one step over all parameters.
 
-use super::BLOCK;
+use super::by_parameter::ByParameter;
 use super::flat::Flat;
-use super::norm::global_norm;
-use super::step::{AdamWParams, Average, Scalars, Step};
-use crate::isa::dispatch;
-use crate::parallel::{Shared, for_blocks};
-use crate::real::Real;
-use crate::tensor::{View, slice_of};
+use super::step::{AdamWParams, Told};
 use crate::twins;
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, Var, bail};
 use std::borrow::Cow;
-use std::sync::Mutex;
 
 /// What the optimiser remembers of one parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +30,9 @@ pub struct ParamState<T> {
 
 /// AdamW over a list of parameters, with gradient clipping and moving averages.
 ///
-/// It steps where the parameters lie. Values that they are given from outside count from the next [`AdamW::restore`] on. Its memory, read by [`AdamW::states`] and put back by [`AdamW::restore`] with
-/// [`AdamW::step`], goes on on any device, on the same one with the same bits.
+/// It steps where the parameters lie, on a GPU from values of its own: who sets parameters from outside restores after
+/// it. Its memory, read by [`AdamW::states`] and put back by [`AdamW::restore`] with [`AdamW::step`], goes on on any device,
+/// on the same one with the same bits.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     /// Steps taken.
@@ -50,8 +45,7 @@ pub struct AdamW {
 /// Moments and averages.
 #[derive(Debug, Clone)]
 enum Memory {
-    /// Per parameter, in the order given to [`AdamW::new`].
-    Cpu(Vec<Moments>),
+    Cpu(ByParameter),
     Gpu(Flat),
 }
 
@@ -70,21 +64,10 @@ impl AdamW {
     /// # Errors
     /// If a parameter is not f32 or f64.
     pub fn new(vars: Vec<Var>, averages: usize) -> Result<Self> {
-        fn fresh<T: Real>(var: &Var, averages: usize) -> Result<ParamState<T>> {
-            let view = View::of(var)?;
-            let values = view.slice::<T>()?;
-            let zeros = vec![T::ZERO; values.len()];
-            Ok(ParamState { m: zeros.clone(), v: zeros, ema: vec![values.to_vec(); averages] })
-        }
-        let of = |var: &Var| match var.dtype() {
-            DType::F32 => fresh(var, averages).map(Moments::F32),
-            DType::F64 => fresh(var, averages).map(Moments::F64),
-            other => bail!("AdamW takes f32 or f64 parameters, got {other:?}"),
-        };
         let memory = if vars.first().is_some_and(|var| twins::here(var)) {
             Memory::Gpu(Flat::new(&vars, averages)?)
         } else {
-            Memory::Cpu(vars.iter().map(of).collect::<Result<_>>()?)
+            Memory::Cpu(ByParameter::new(&vars, averages)?)
         };
         Ok(Self { step: 0, vars, memory, averages })
     }
@@ -110,12 +93,8 @@ impl AdamW {
     /// # Errors
     /// If it cannot be read.
     pub fn average(&self, index: usize) -> Result<Vec<Tensor>> {
-        let of = |moments: &Moments| match moments {
-            Moments::F32(state) => Tensor::new(&state.ema[index][..], &Device::Cpu),
-            Moments::F64(state) => Tensor::new(&state.ema[index][..], &Device::Cpu),
-        };
         self.in_shape(match &self.memory {
-            Memory::Cpu(states) => states.iter().map(of).collect::<Result<_>>()?,
+            Memory::Cpu(own) => own.average(index)?,
             Memory::Gpu(flat) => flat.average(index)?,
         })
     }
@@ -130,7 +109,7 @@ impl AdamW {
     /// If it cannot be read.
     pub fn states(&self) -> Result<Cow<'_, [Moments]>> {
         match &self.memory {
-            Memory::Cpu(states) => Ok(states.into()),
+            Memory::Cpu(own) => Ok(Cow::Borrowed(&own.0)),
             Memory::Gpu(flat) => flat.moments().map(Cow::Owned),
         }
     }
@@ -154,7 +133,7 @@ impl AdamW {
             bail!("optimiser state does not fit {} parameters", self.vars.len());
         }
         match &mut self.memory {
-            Memory::Cpu(own) => *own = states,
+            Memory::Cpu(own) => own.0 = states,
             Memory::Gpu(flat) => {
                 flat.reload(&self.vars)?;
                 flat.restore(&states)?;
@@ -210,117 +189,12 @@ impl AdamW {
                 bail!("gradient {:?} for a parameter {:?}", grad.shape(), var.shape());
             }
         }
-        let clipped = Clipped { params, max_norm, step: self.step + 1 };
+        let told = Told { params, max_norm, step: self.step + 1 };
         let info = match &mut self.memory {
-            Memory::Cpu(states) => clipped.on_cpu(&self.vars, states, grads, decays)?,
-            Memory::Gpu(flat) => {
-                let gradient = flat.gradient(grads)?;
-                let single = twins::square_sum(&gradient)?.sqrt();
-                // Squares in single precision end where the CPU's, in double, do not.
-                let norm = if single.is_finite() { single } else { global_norm(grads)? };
-                let info = clipped.info(norm);
-                if info.grad_norm.is_finite() {
-                    flat.step(&self.vars, &gradient, clipped.scalars(info), decays)?;
-                }
-                info
-            }
+            Memory::Cpu(own) => own.step(&self.vars, grads, &told, decays)?,
+            Memory::Gpu(flat) => flat.step(&self.vars, grads, &told, decays)?,
         };
         self.step += u64::from(info.grad_norm.is_finite());
         Ok(info)
-    }
-}
-
-/// What a step is told.
-struct Clipped {
-    params: AdamWParams,
-    max_norm: Option<f64>,
-    /// Which one it is, counted from 1.
-    step: u64,
-}
-
-impl Clipped {
-    /// As torch.nn.utils.clip_grad_norm_: 1e-6 guards the division.
-    fn info(&self, grad_norm: f64) -> StepInfo {
-        let clip = self.max_norm.map_or(1.0, |max| (max / (grad_norm + 1e-6)).min(1.0));
-        StepInfo { grad_norm, clip }
-    }
-
-    fn scalars(&self, info: StepInfo) -> Scalars {
-        Scalars::at_step(self.params, info.clip, self.step)
-    }
-
-    fn on_cpu(
-        &self,
-        vars: &[Var],
-        states: &mut [Moments],
-        grads: &[Option<Tensor>],
-        decays: &[f64],
-    ) -> Result<StepInfo> {
-        let whole = |grad: &Option<Tensor>| grad.as_ref().map(Tensor::contiguous).transpose();
-        let grads: Vec<Option<Tensor>> = grads.iter().map(whole).collect::<Result<_>>()?;
-        let info = self.info(global_norm(&grads)?);
-        if !info.grad_norm.is_finite() {
-            return Ok(info);
-        }
-        let scalars = self.scalars(info);
-        for ((var, state), grad) in vars.iter().zip(states).zip(&grads) {
-            match state {
-                Moments::F32(state) => update(var, grad.as_ref(), state, scalars, decays)?,
-                Moments::F64(state) => update(var, grad.as_ref(), state, scalars, decays)?,
-            }
-        }
-        Ok(info)
-    }
-}
-
-/// Writes a parameter's storage in place.
-struct InPlace<'a, T> {
-    grad: Option<&'a [T]>,
-    /// In-place operations get `&self`; the state behind it changes.
-    state: Mutex<&'a mut ParamState<T>>,
-    scalars: Scalars,
-    decays: &'a [f64],
-}
-
-fn update<T: Real>(
-    var: &Var,
-    grad: Option<&Tensor>,
-    state: &mut ParamState<T>,
-    scalars: Scalars,
-    decays: &[f64],
-) -> Result<()> {
-    let view = grad.map(View::of).transpose()?;
-    let grad = view.as_ref().map(View::slice).transpose()?;
-    var.inplace_op1(&InPlace { grad, state: Mutex::new(state), scalars, decays })
-}
-
-impl<T: Real> InplaceOp1 for InPlace<'_, T> {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let len = slice_of::<T>(storage, layout)?.len();
-        let start = layout.start_offset();
-        let theta = &mut T::slice_mut(storage)?[start..start + len];
-        let mut state = self.state.lock().expect("no other thread steps this parameter");
-        let state = &mut **state;
-        let (theta, m, v) =
-            (Shared::new(theta), Shared::new(&mut state.m), Shared::new(&mut state.v));
-        let averages: Vec<_> = state.ema.iter_mut().map(|e| Shared::new(e)).collect();
-        for_blocks(len, BLOCK, 8 * len, |_, r| {
-            // SAFETY: blocks are disjoint, and each array is touched by its own block only.
-            unsafe {
-                let theta = theta.part(r.clone());
-                if let Some(g) = self.grad {
-                    let (m, v) = (m.part(r.clone()), v.part(r.clone()));
-                    dispatch(Step { theta, g: &g[r.clone()], m, v, scalars: self.scalars });
-                }
-                for (ema, &decay) in averages.iter().zip(self.decays) {
-                    dispatch(Average { theta, ema: ema.part(r.clone()), decay });
-                }
-            }
-        });
-        Ok(())
     }
 }

@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::adamw::{Moments, ParamState};
-use super::step::Scalars;
+use super::adamw::{Moments, ParamState, StepInfo};
+use super::norm::global_norm;
+use super::step::Told;
 use crate::real::Real;
 use crate::twins;
 
@@ -43,7 +44,7 @@ impl Flat {
     ///
     /// # Errors
     /// If element types differ.
-    pub(super) fn gradient(&mut self, grads: &[Option<Tensor>]) -> Result<Tensor> {
+    fn gradient(&mut self, grads: &[Option<Tensor>]) -> Result<Tensor> {
         let there: Vec<bool> = grads.iter().map(Option::is_some).collect();
         let constant = |value: f64, length: usize| {
             Tensor::full(value, length, self.theta.device())?.to_dtype(self.theta.dtype())
@@ -63,26 +64,35 @@ impl Flat {
         behind_one_another(&grads)
     }
 
-    /// One step along `gradient`, then all averages; the parameters take their new values.
+    /// One step along `grads`, then all averages, and the parameters take their new values; nothing if the gradient's
+    /// length is not finite.
     ///
     /// # Errors
     /// If the device fails.
     pub(super) fn step(
         &mut self,
         vars: &[Var],
-        gradient: &Tensor,
-        scalars: Scalars,
+        grads: &[Option<Tensor>],
+        told: &Told,
         decays: &[f64],
-    ) -> Result<()> {
+    ) -> Result<StepInfo> {
+        let gradient = self.gradient(grads)?;
+        let single = twins::square_sum(&gradient)?.sqrt();
+        // Squares in single precision end where the CPU's, in double, do not.
+        let info = told.info(if single.is_finite() { single } else { global_norm(grads)? });
+        if !info.grad_norm.is_finite() {
+            return Ok(info);
+        }
+        let scalars = told.scalars(info);
         let before = [&self.theta, &self.m, &self.v];
-        [self.theta, self.m, self.v] = twins::adamw(before, [gradient, &self.has.1], scalars)?;
+        [self.theta, self.m, self.v] = twins::adamw(before, [&gradient, &self.has.1], scalars)?;
         for (ema, &decay) in self.ema.iter_mut().zip(decays) {
             *ema = twins::average(&self.theta, ema, decay)?;
         }
         for (var, value) in vars.iter().zip(self.parts(&self.theta)?) {
             var.set(&value.reshape(var.shape())?)?;
         }
-        Ok(())
+        Ok(info)
     }
 
     /// Takes over the values of parameters.

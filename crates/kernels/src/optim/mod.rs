@@ -1,6 +1,7 @@
 //! AdamW, exponential moving averages and the gradient norm, in one pass over the parameters.
 
 mod adamw;
+mod by_parameter;
 mod flat;
 mod norm;
 mod step;

@@ -1,5 +1,6 @@
 //! One step's arithmetic on slices.
 
+use super::adamw::StepInfo;
 use crate::activation::{each_vector, load, store};
 use crate::isa::{Kernel, dispatch};
 use crate::real::Real;
@@ -56,6 +57,27 @@ impl Scalars {
             root: 1.0 / (1.0 - p.beta2.powf(t)).sqrt(),
             eps: p.eps,
         }
+    }
+}
+
+/// What a step is told.
+pub(super) struct Told {
+    pub(super) params: AdamWParams,
+    /// Length that the gradient is clipped to.
+    pub(super) max_norm: Option<f64>,
+    /// Which step it is, counted from 1.
+    pub(super) step: u64,
+}
+
+impl Told {
+    /// As torch.nn.utils.clip_grad_norm_: 1e-6 guards the division.
+    pub(super) fn info(&self, grad_norm: f64) -> StepInfo {
+        let clip = self.max_norm.map_or(1.0, |max| (max / (grad_norm + 1e-6)).min(1.0));
+        StepInfo { grad_norm, clip }
+    }
+
+    pub(super) fn scalars(&self, info: StepInfo) -> Scalars {
+        Scalars::at_step(self.params, info.clip, self.step)
     }
 }
 
